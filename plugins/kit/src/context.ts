@@ -1,0 +1,113 @@
+import type { ToolStatus } from '@codegen/protocol/tool'
+
+/**
+ * A tool's only hands. Built-ins and foreign plugins reach files, processes and the network through this and nothing else, so that policy,
+ * sandbox and redaction have one place to stand.
+ */
+export type ToolContext = {
+  readonly files: Files
+  readonly spawn: Spawn
+  readonly fetch: Fetch
+  readonly clipboard: Clipboard
+  readonly ask: Ask
+  /** Aborted when the call is cancelled or its time is up; the reason is a Failure. */
+  readonly signal: AbortSignal
+  /** Absolute real path this call works in, inside `workspaceRoot`. */
+  readonly cwd: string
+  /** Absolute real path of the run's root. */
+  readonly workspaceRoot: string
+  readonly toolId: string
+  readonly generationId: string
+  /** How long this call may take in all, in milliseconds. */
+  readonly timeoutMs: number
+  /** Shows a piece of output to whoever watches, at once. It is not the result. */
+  output(chunk: string, stream?: OutputStream): void
+  progress(message: string): void
+  readonly log: { info(message: string): void; warn(message: string): void }
+  /** A folder of this plugin's own, created on first use. */
+  readonly dataDir: string
+  readonly config: Readonly<Record<string, unknown>>
+}
+
+export type OutputStream = 'stdout' | 'stderr' | 'log' | 'progress'
+
+/** Rooted files. Every path is taken relative to the call's `cwd`, resolved to its real path and refused outside the run's root. */
+export type Files = {
+  /**
+   * Reads a regular file of at most `bytesMax` bytes and remembers its digest as what this run last saw of it.
+   * Fails with file.not_found, file.not_regular, file.too_big, file.outside_workspace or file.bad_path, always within 100 ms for anything but
+   * a regular file.
+   */
+  read(path: string, options: { bytesMax: number }): Promise<FileContent>
+  /** What is at a path, following links inside the root; undefined where nothing is. */
+  stat(path: string): Promise<FileStat | undefined>
+  /**
+   * Replaces a file in one step (temporary file, then rename), making folders as needed and keeping the mode. `ifDigest` is the digest the caller
+   * worked from (null: the file must not exist); anything else on disk at that moment is file.changed and nothing is written.
+   */
+  write(path: string, bytes: Uint8Array, options?: { ifDigest?: string | null }): Promise<FileStat & { created: boolean }>
+  /** What this run last read or wrote of this file, as a digest; undefined when it never did. */
+  lastSeen(path: string): Promise<string | undefined>
+  /** The tree below a folder, .gitignore respected, sorted by name, folders first-come as met in a depth-first walk. */
+  list(path: string, options: { depth: number; entriesMax: number }): Promise<FileListing>
+}
+
+export type FileContent = { readonly path: string; readonly bytes: Uint8Array; readonly digest: string; readonly size: number }
+export type FileStat = { readonly path: string; readonly kind: 'file' | 'folder' | 'other'; readonly size: number; readonly modifiedMs: number }
+export type FileEntry = { readonly path: string; readonly kind: 'file' | 'folder' | 'link' | 'other'; readonly size: number }
+export type FileListing = { readonly path: string; readonly entries: readonly FileEntry[]; readonly total: number; readonly totalIsExact: boolean }
+
+/** The only way to start a process. */
+export type Spawn = (command: string, options: SpawnOptions) => Promise<SpawnResult>
+
+export type SpawnOptions = {
+  /** Relative to the call's `cwd`; refused outside the root. */
+  cwd?: string
+  timeoutMs: number
+  /** Characters of output kept for the caller: half from the head, half from the tail. */
+  charactersMax: number
+  /** Pieces of output as they come, in order, decoded. */
+  onOutput?: (chunk: string, stream: 'stdout' | 'stderr') => void
+}
+
+export type SpawnResult = {
+  readonly end: { kind: 'exited'; code: number } | { kind: 'signalled'; signal: string } | { kind: 'timeout' } | { kind: 'cancelled' }
+  readonly durationMs: number
+  /** Head and tail of stdout and stderr as they came, at most `charactersMax` characters in all. */
+  readonly head: string
+  readonly tail: string
+  readonly bytesTotal: number
+  /** Bytes between head and tail that are only in `outputPath`. */
+  readonly bytesCut: number
+  /** The whole output, readable by ReadFile; undefined when nothing was cut. */
+  readonly outputPath: string | undefined
+}
+
+/** The only way to the network. Addresses that are not public unicast are refused at the literal, at the lookup and at each hop. */
+export type Fetch = (url: string, options: FetchOptions) => Promise<FetchResult>
+export type FetchOptions = { timeoutMs: number; decodedBytesMax: number; redirectsMax: number; headers?: Record<string, string> }
+export type FetchResult = {
+  readonly url: string
+  readonly status: number
+  readonly contentType: string
+  readonly bytes: Uint8Array
+  readonly truncated: boolean
+}
+
+export type Clipboard = { read(): Promise<string>; write(text: string): Promise<void> }
+
+/** Puts a yes-or-no question to the owner; false when nobody is there to answer. */
+export type Ask = (question: { title: string; detail?: string }) => Promise<boolean>
+
+/** What a tool returns: text for the model, or that with more for people and programs. */
+export type ToolReturn =
+  | string
+  | {
+      text: string
+      structured?: unknown
+      /** Default: `success`, or `error` with isError. */
+      status?: ToolStatus
+      isError?: boolean
+      truncated?: boolean
+      bytesTotal?: number
+    }

@@ -1,0 +1,55 @@
+/**
+ * Every bound that both ends of a wire rely on. Unit and Max (or what it bounds) come last in a name; durations are milliseconds, sizes
+ * are bytes unless the name says otherwise.
+ */
+export const limits = {
+  /** One WebSocket text frame; advertised in `welcome` and in the handshake. */
+  messageBytesMax: 8 * 1024 * 1024,
+  /** One line on the local socket. */
+  lineBytesMax: 32 * 1024 * 1024,
+  /** JSON nesting that a frame may have before it is refused. */
+  jsonDepthMax: 64,
+
+  promptCharactersMax: 1_000_000,
+  projectSpecCharactersMax: 32_000,
+  projectSpecPathsMax: 200,
+  knownToolsMax: 500,
+  customToolsMax: 200,
+  customToolSchemaBytesMax: 64 * 1024,
+  toolDescriptionCharactersMax: 4_000,
+  customToolsBytesMax: 1024 * 1024,
+
+  /** A handshake must arrive within this after the upgrade. */
+  handshakeMsMax: 10_000,
+  heartbeatMs: 15_000,
+  heartbeatMissesMax: 2,
+  reconnectMsMin: 250,
+  reconnectMsMax: 30_000,
+
+  toolCallMsDefault: 120_000,
+  toolCallMsMax: 600_000,
+  /** What a call may take beyond its own timeout before its result is there anyway. */
+  toolCallGraceMs: 3_000,
+  bootstrapCallMsMax: 10_000,
+  /** What the model sees of one result; the rest is cut in the middle and said so. */
+  toolResultCharactersMax: 30_000,
+  /** What a `tool_result` may carry on the wire. */
+  toolResultBytesMax: 1024 * 1024,
+  outputDeltaBytesMax: 64 * 1024,
+  parallelToolsMax: 8,
+
+  turnsDefault: 100,
+  turnsMax: 1_000,
+  tokensDefault: 4_000_000,
+  runSecondsDefault: 3_600,
+  runSecondsMax: 86_400,
+  /** The same call with the same arguments: the third time in a row ends the run (R15). */
+  sameCallMax: 3,
+  /** Answers whose tool arguments are wrong go back to the model this often (R15). */
+  badArgumentsMax: 2,
+  /** A run that changed its server this often without progress fails. */
+  claimsMax: 5,
+
+  approvalMsMax: 7 * 24 * 3_600_000,
+  localRequestMs: 30_000,
+} as const
