@@ -1,1 +1,47 @@
-export {}
+import type { Static } from 'typebox'
+import { ApprovalList, ApprovalRequest, ApprovalRespond } from '#local/approval'
+import { DaemonShutdown, DaemonStatus } from '#local/daemon'
+import { Initialize } from '#local/initialize'
+import type { MethodTypes } from '#local/method'
+import {
+  ApprovalResolvedNotification,
+  CancelRequestNotification,
+  RunEventNotification,
+  RunFinishedNotification,
+} from '#local/notifications'
+import { RunAttach, RunCancel, RunDetach, RunGet, RunList, RunStart } from '#local/run'
+import { ToolsList } from '#local/tools'
+
+export type { Method } from '#local/method'
+
+/** Every request a client may make of codegend. */
+export const daemonMethods = [
+  Initialize,
+  DaemonStatus,
+  DaemonShutdown,
+  RunStart,
+  RunAttach,
+  RunDetach,
+  RunList,
+  RunGet,
+  RunCancel,
+  ToolsList,
+  ApprovalList,
+  ApprovalRespond,
+] as const
+export type DaemonMethods = MethodTypes<typeof daemonMethods>
+
+/** Every request codegend may make of a client. */
+export const clientMethods = [ApprovalRequest] as const
+export type ClientMethods = MethodTypes<typeof clientMethods>
+
+/** Every notification of the local socket. */
+export const notifications = [
+  RunEventNotification,
+  RunFinishedNotification,
+  ApprovalResolvedNotification,
+  CancelRequestNotification,
+] as const
+export type Notifications = {
+  [N in (typeof notifications)[number] as N['method']]: Static<N['parameters']>
+}

@@ -1,0 +1,16 @@
+import { Type } from 'typebox'
+import { method } from './method.ts'
+
+/**
+ * First on every connection. `can_answer_approvals` says that a person sits at this client. Fails with client.version when the two
+ * versions cannot work together; the message names both.
+ */
+export const Initialize = method(
+  'initialize',
+  {
+    version: Type.String({ maxLength: 100 }),
+    client: Type.Object({ kind: Type.String({ maxLength: 100 }), pid: Type.Optional(Type.Integer()) }),
+    can_answer_approvals: Type.Optional(Type.Boolean()),
+  },
+  Type.Object({ version: Type.String(), pid: Type.Integer() }),
+)

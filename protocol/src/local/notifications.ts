@@ -1,0 +1,22 @@
+import { Type } from 'typebox'
+import { ToolId } from '#ids'
+import { RunEvent } from '#wire/run-event'
+import { RunFinished } from '#wire/run-finished'
+
+/** daemon -> client: one event of a run this client is attached to, as on the wire. */
+export const RunEventNotification = { method: 'run/event', parameters: RunEvent.payload } as const
+
+/** daemon -> client: the run is over; nothing of it follows. */
+export const RunFinishedNotification = { method: 'run/finished', parameters: RunFinished.payload } as const
+
+/** daemon -> client: a question was answered elsewhere or is void. */
+export const ApprovalResolvedNotification = {
+  method: 'approval/resolved',
+  parameters: Type.Object({ tool_id: ToolId, outcome: Type.String(), by: Type.String() }),
+} as const
+
+/** Either way: the request with this id need not be answered any more; it is answered with client.cancelled. */
+export const CancelRequestNotification = {
+  method: '$/cancelRequest',
+  parameters: Type.Object({ id: Type.Union([Type.String(), Type.Number()]) }),
+} as const
