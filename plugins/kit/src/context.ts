@@ -31,31 +31,62 @@ export type ToolContext = {
 
 export type OutputStream = 'stdout' | 'stderr' | 'log' | 'progress'
 
-/** Rooted files. Every path is taken relative to the call's `cwd`, resolved to its real path and refused outside the run's root. */
+/**
+ * Rooted files. Every path is taken relative to the call's `cwd`, resolved to its real path and refused outside the run's root with
+ * file.outside_workspace; what cannot be a path is file.bad_path. The `path` of an answer is the absolute real one unless said otherwise.
+ */
 export type Files = {
   /**
-   * Reads a regular file of at most `bytesMax` bytes and remembers its digest as what this run last saw of it.
-   * Fails with file.not_found, file.not_regular, file.too_big, file.outside_workspace or file.bad_path, always within 100 ms for anything but
-   * a regular file.
+   * Reads a regular file of at most `bytesMax` bytes and remembers its digest as what this run last saw of it; with `shown: false`, for bytes
+   * the model will not see, nothing is remembered. Also reads the folders where whole outputs are kept, by absolute path.
+   * Fails with file.not_found, file.not_regular, file.unreadable or file.too_big, at once for anything but a regular file.
    */
-  read(path: string, options: { bytesMax: number }): Promise<FileContent>
+  read(path: string, options: { bytesMax: number; shown?: boolean }): Promise<FileContent>
+  /** The first `bytesMax` bytes of a regular file of any size. Remembers nothing; fails as `read` does, but never with file.too_big. */
+  readHead(path: string, options: { bytesMax: number }): Promise<FileHead>
   /** What is at a path, following links inside the root; undefined where nothing is. */
   stat(path: string): Promise<FileStat | undefined>
   /**
-   * Replaces a file in one step (temporary file, then rename), making folders as needed and keeping the mode. `ifDigest` is the digest the caller
-   * worked from (null: the file must not exist); anything else on disk at that moment is file.changed and nothing is written.
+   * Replaces a file in one step (temporary file, then rename), making folders as needed and keeping the mode; remembers what it wrote. `ifDigest` is
+   * the digest the caller worked from (null: the file must not exist); anything else on disk at that moment is file.changed and nothing is
+   * written. Fails with file.not_regular, file.unwritable or tool.denied (a protected path without consent); the old content is then intact.
    */
-  write(path: string, bytes: Uint8Array, options?: { ifDigest?: string | null }): Promise<FileStat & { created: boolean }>
-  /** What this run last read or wrote of this file, as a digest; undefined when it never did. */
+  write(
+    path: string,
+    bytes: Uint8Array,
+    options?: { ifDigest?: string | null },
+  ): Promise<FileStat & { created: boolean }>
+  /** The digest of what this run last read or wrote of this file; undefined when it never did. */
   lastSeen(path: string): Promise<string | undefined>
-  /** The tree below a folder, .gitignore respected, sorted by name, folders first-come as met in a depth-first walk. */
+  /**
+   * The tree below a folder in the order of its paths, without `.git` and what .gitignore names. When there is more than `entriesMax`, what lies nearest
+   * to the folder is kept. Links are named, never followed.
+   */
   list(path: string, options: { depth: number; entriesMax: number }): Promise<FileListing>
 }
 
-export type FileContent = { readonly path: string; readonly bytes: Uint8Array; readonly digest: string; readonly size: number }
-export type FileStat = { readonly path: string; readonly kind: 'file' | 'folder' | 'other'; readonly size: number; readonly modifiedMs: number }
-export type FileEntry = { readonly path: string; readonly kind: 'file' | 'folder' | 'link' | 'other'; readonly size: number }
-export type FileListing = { readonly path: string; readonly entries: readonly FileEntry[]; readonly total: number; readonly totalIsExact: boolean }
+export type FileContent = { readonly path: string; readonly bytes: Uint8Array; readonly digest: string }
+/** `size` is that of the whole file. */
+export type FileHead = { readonly path: string; readonly bytes: Uint8Array; readonly size: number }
+export type FileStat = {
+  readonly path: string
+  readonly kind: 'file' | 'folder' | 'other'
+  readonly size: number
+  readonly modifiedMs: number
+}
+/** `path` is relative to the listed folder, with `/` between names; `target` is where a link points, as it is written. */
+export type FileEntry =
+  | { readonly path: string; readonly kind: 'file' | 'folder' | 'other' }
+  | { readonly path: string; readonly kind: 'link'; readonly target: string }
+/** `total` counts what a listing without `entriesMax` would hold; not exact means that there is more than that. */
+export type FileListing = {
+  readonly path: string
+  readonly entries: readonly FileEntry[]
+  readonly total: number
+  readonly totalIsExact: boolean
+  /** The folder is itself named by a .gitignore above it: it was listed because it was asked for. */
+  readonly ignored: boolean
+}
 
 /** The only way to start a process. */
 export type Spawn = (command: string, options: SpawnOptions) => Promise<SpawnResult>
@@ -66,26 +97,41 @@ export type SpawnOptions = {
   timeoutMs: number
   /** Characters of output kept for the caller: half from the head, half from the tail. */
   charactersMax: number
-  /** Pieces of output as they come, in order, decoded. */
+  /** Pieces of output as they come, in order, decoded, without control characters; thinned out when they come faster than anyone reads. */
   onOutput?: (chunk: string, stream: 'stdout' | 'stderr') => void
 }
 
 export type SpawnResult = {
-  readonly end: { kind: 'exited'; code: number } | { kind: 'signalled'; signal: string } | { kind: 'timeout' } | { kind: 'cancelled' }
+  readonly end:
+    | { kind: 'exited'; code: number }
+    | { kind: 'signalled'; signal: string }
+    | { kind: 'timeout' }
+    | { kind: 'cancelled' }
   readonly durationMs: number
-  /** Head and tail of stdout and stderr as they came, at most `charactersMax` characters in all. */
+  /**
+   * Head and tail of stdout and stderr as they came, at most `charactersMax` characters in all, without control characters and with progress lines in
+   * their last state. All of it is in `head` when nothing was cut.
+   */
   readonly head: string
   readonly tail: string
+  /** Bytes the command printed. */
   readonly bytesTotal: number
-  /** Bytes between head and tail that are only in `outputPath`. */
+  /** Bytes of text left out between head and tail. */
   readonly bytesCut: number
-  /** The whole output, readable by ReadFile; undefined when nothing was cut. */
+  /** A file with all that was printed, byte for byte; undefined when nothing was cut or the disk refused it. */
   readonly outputPath: string | undefined
+  /** Bytes in that file: fewer than `bytesTotal` when there was more than a file may hold. */
+  readonly outputPathBytes: number
 }
 
 /** The only way to the network. Addresses that are not public unicast are refused at the literal, at the lookup and at each hop. */
 export type Fetch = (url: string, options: FetchOptions) => Promise<FetchResult>
-export type FetchOptions = { timeoutMs: number; decodedBytesMax: number; redirectsMax: number; headers?: Record<string, string> }
+export type FetchOptions = {
+  timeoutMs: number
+  decodedBytesMax: number
+  redirectsMax: number
+  headers?: Record<string, string>
+}
 export type FetchResult = {
   readonly url: string
   readonly status: number

@@ -1,10 +1,15 @@
 import type { ToolDefinition } from '@codegen/protocol/tool'
 import type { ToolContext, ToolReturn } from './context.ts'
 
-/** A tool that can run: its definition and its one function. */
+/** A tool that can run: its definition and its functions. */
 export type Tool = ToolDefinition & {
   run(parameters: Readonly<Record<string, unknown>>, context: ToolContext): Promise<ToolReturn> | ToolReturn
+  /** What the owner is shown before the call may run. Changes nothing and remembers nothing; fails as `run` would. */
+  preview?(parameters: Readonly<Record<string, unknown>>, context: ToolContext): Promise<ToolPreview>
 }
+
+/** The whole of what a call is about to do: a command line, a diff or an address. */
+export type ToolPreview = { command?: string; diff?: string; url?: string }
 
 /** What a plugin's module exports as its default. Importing it does nothing. */
 export type Plugin = { readonly tools: readonly Tool[] }
@@ -14,11 +19,18 @@ export type Plugin = { readonly tools: readonly Tool[] }
  * Failure becomes an error result that the model reads, anything else thrown is `tool.failed`.
  */
 export function defineTool<Parameters>(
-  definition: ToolDefinition,
+  definition: Omit<ToolDefinition, 'parameters'> & { readonly parameters: object },
   run: (parameters: Parameters, context: ToolContext) => Promise<ToolReturn> | ToolReturn,
+  preview?: (parameters: Parameters, context: ToolContext) => Promise<ToolPreview>,
 ): Tool {
   // The host checked the parameters against `definition.parameters`, which `Parameters` is inferred from: the one cast is here.
-  return { ...definition, run: (parameters, context) => run(parameters as Parameters, context) }
+  const tool: Tool = {
+    ...definition,
+    parameters: { ...definition.parameters },
+    run: (parameters, context) => run(parameters as Parameters, context),
+  }
+  if (preview) tool.preview = (parameters, context) => preview(parameters as Parameters, context)
+  return tool
 }
 
 /** Names the tools of a plugin. */

@@ -1,5 +1,15 @@
 export { definePlugin, defineTool } from './define-tool.ts'
-export type { Plugin, Tool } from './define-tool.ts'
+export type { Plugin, Tool, ToolPreview } from './define-tool.ts'
+export { limits } from './limits.ts'
+export { lineEndsOf, linesOf, withLineEnds, withPlainLineEnds } from './line-ends.ts'
+export type { LineEnds } from './line-ends.ts'
+export { isSameName, nearPaths } from './near-names.ts'
+export { decodeText, encodeText, encodingInWords, plainUtf8 } from './text.ts'
+export type { DecodedText, TextEncoding } from './text.ts'
+export { binaryFile, readTextFile, toBytes } from './text-file.ts'
+export type { TextFile } from './text-file.ts'
+export { unifiedDiff } from './unified-diff.ts'
+export type { Diff, DiffBounds } from './unified-diff.ts'
 export type {
   Ask,
   Clipboard,
@@ -8,6 +18,7 @@ export type {
   FetchResult,
   FileContent,
   FileEntry,
+  FileHead,
   FileListing,
   Files,
   FileStat,

@@ -1,0 +1,40 @@
+import { Failure } from '@codegen/protocol/failure'
+import type { Files } from './context.ts'
+import { limits } from './limits.ts'
+import { nearPaths } from './near-names.ts'
+import { decodeText } from './text.ts'
+import type { DecodedText } from './text.ts'
+
+export type TextFile = DecodedText & { readonly path: string; readonly bytes: Uint8Array; readonly digest: string }
+
+/**
+ * Reads a file as text. `shown` says whether the model will see it. Fails as `files.read` does, naming near paths with file.not_found, and with file.binary
+ * for what is no text.
+ */
+export async function readTextFile(files: Files, path: string, { shown }: { shown: boolean }): Promise<TextFile> {
+  const content = await files.read(path, { bytesMax: limits.textBytesMax, shown }).catch(async (error: unknown) => {
+    throw await withNearPaths(error, files, path)
+  })
+  const decoded = decodeText(content.bytes)
+  if (decoded) return { ...content, ...decoded }
+  throw binaryFile(path, content.bytes.byteLength)
+}
+
+export function binaryFile(path: string, size: number): Failure {
+  return new Failure(
+    'file.binary',
+    `${path} is not text (${toBytes(size)}). Use Shell with file, xxd or strings to look into it.`,
+  )
+}
+
+/** A size in a sentence: `1,234 bytes`. */
+export function toBytes(size: number): string {
+  return size === 1 ? '1 byte' : `${size.toLocaleString('en-US')} bytes`
+}
+
+async function withNearPaths(error: unknown, files: Files, path: string): Promise<unknown> {
+  if (!(error instanceof Failure) || error.code !== 'file.not_found') return error
+  const near = await nearPaths(files, path)
+  if (near.length === 0) return error
+  return new Failure(error.code, `${error.message} Near it: ${near.join(', ')}.`, { cause: error })
+}
