@@ -31,7 +31,7 @@ export function toScript(scenario: Scenario): Script {
   return {
     find(messages) {
       const chosen = choose(conversations, messages)
-      const answers = messages.slice(chosen.from).filter(({ role }) => role === 'assistant').length
+      const answers = messages.slice(chosen.from).filter(isAnswer).length
       const { step, turn } = stepAt(chosen.conversation, answers)
       return {
         conversation: chosen.conversation.name,
@@ -44,6 +44,11 @@ export function toScript(scenario: Scenario): Script {
       }
     },
   }
+}
+
+/** What the model said itself; an agent may have put calls of its own into the history, under ids of its own. */
+function isAnswer({ role, tool_calls = [] }: Message): boolean {
+  return role === 'assistant' && (tool_calls.length === 0 || tool_calls.some(({ id }) => !id.startsWith('bootstrap')))
 }
 
 type CompiledConversation = {

@@ -181,6 +181,19 @@ test('the newest prompt that a conversation is for chooses it, and its answers a
   )
 })
 
+test('calls that the agent put into the history under ids of its own are no answers of the model', async (t) => {
+  const { client } = await start(t, { steps: [{ expect: [{ contains: 'plan' }], text: 'first' }, { text: 'second' }] })
+  const call = { id: 'bootstrap_1', type: 'function' as const, function: { name: 'ReadFile', arguments: '{}' } }
+  const begun: ChatCompletionMessageParam[] = [
+    ...history('go'),
+    { role: 'assistant', content: null, tool_calls: [call] },
+    { role: 'tool', tool_call_id: 'bootstrap_1', content: 'the plan' },
+  ]
+  t.equal((await ask(client, begun)).choices[0]?.message.content, 'first')
+  const answered: ChatCompletionMessageParam[] = [...begun, { role: 'assistant', content: 'first' }]
+  t.equal((await ask(client, answered)).choices[0]?.message.content, 'second')
+})
+
 test('a prompt that no conversation is for is refused by name', async (t) => {
   const { client } = await start(t, { conversations: [{ name: 'a', when: 'apple', steps: [{ text: 'a' }] }] })
   await t.rejects(ask(client, history('pear')), { status: 400, message: /for the prompt "pear"/ })
@@ -334,14 +347,16 @@ test('a body that is no chat request is answered with 400 and the place of the m
 test('requests are remembered with their bodies, and can be waited for', async (t) => {
   const { model, client } = await start(t, { steps: [{ text: 'ok' }] }, 'secret')
   const second = model.request(2)
-  const third = model.request(3, AbortSignal.timeout(10))
+  const leaving = new AbortController()
+  const third = model.request(3, leaving.signal)
   await ask(client, history('first'))
   await ask(client, history('second'))
 
   t.match(await second, { number: 2, authorization: 'Bearer secret', body: { messages: [{ content: 'second' }] } })
   t.equal((await model.request(1)).bytes, JSON.stringify(model.requests[0]?.body).length)
   t.ok(Math.abs((await second).arrivedAt - Date.now()) < 60_000)
-  await t.rejects(third, { name: 'TimeoutError' })
+  leaving.abort()
+  await t.rejects(third, { name: 'AbortError' })
   const never = model.request(99)
   await Promise.all([t.rejects(never, /stopped after 2 requests; request 99 never came/), model.stop()])
 })

@@ -56,7 +56,12 @@ export async function startScriptedModel(options: ScriptedModelOptions): Promise
   return {
     url: `http://${host.includes(':') ? `[${host}]` : host}:${String(listeningOn)}/v1`,
     requests: seen.list,
-    request: (number, signal) => seen.next(number, signal),
+    request(number, signal) {
+      const request = seen.next(number, signal)
+      // Who no longer waits must not be ended by what the wait came to.
+      request.catch(() => undefined)
+      return request
+    },
     async stop() {
       if (stopping.signal.aborted) return
       const closed = once(server, 'close')
