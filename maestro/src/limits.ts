@@ -1,0 +1,72 @@
+/** Every bound of Maestro's own. Durations are milliseconds and sizes bytes unless the name says otherwise. */
+export const limits = {
+  /** Pieces of an answer that come within this leave as one event. */
+  deltaCoalesceMs: 2,
+  /** Events for Redis that come within this leave in one round trip. */
+  redisCoalesceMs: 20,
+  /** A run's stream in Redis: events kept, and how long after the last. */
+  streamEventsMax: 10_000,
+  streamSecondsMax: 3_600,
+
+  /** A reader that has heard nothing for this long looks into the log. */
+  silenceMsMax: 5_000,
+  factsPageMax: 500,
+  /** Events that wait for one slow catch-up before they are dropped and read from the log. */
+  readerEventsMax: 5_000,
+  /** Bytes a viewer or executor may leave unread before it is dropped. */
+  unreadBytesMax: 16 * 1024 * 1024,
+
+  inboxPollMs: 2_000,
+  postgresConnectMs: 5_000,
+  postgresStatementMs: 30_000,
+  /** A statement that Postgres could not take is tried again this long before the run is let go. */
+  postgresRetryMsMax: 60_000,
+  postgresConnectionsMax: 10,
+  redisConnectMs: 5_000,
+
+  /** How long a call of an executor of level 0 may take; it knows no deadline itself. */
+  level0CallMsMax: 600_000,
+  cancelGraceMs: 2_000,
+  /** A clean stop waits this long for connections to close. */
+  stopMsMax: 5_000,
+  runsPageMax: 200,
+
+  model: {
+    connectMsMax: 15_000,
+    /** From the request to the first byte of its answer: models that think in silence and local ones that read a long prompt need minutes. */
+    firstByteMsMax: 300_000,
+    /** Between two bytes of an answer; servers that hold a tool call back until it is whole are silent for long. */
+    silenceMsMax: 120_000,
+    /** After the last word of an answer, for the usage and the end of the stream. */
+    finishMsMax: 5_000,
+    /** A body that says why a request was refused. */
+    refusalMsMax: 10_000,
+    refusalBytesMax: 64 * 1024,
+    /** What the server may say in a sentence of ours. */
+    refusalCharactersMax: 500,
+    /** One event of a stream, and an answer that is not streamed. */
+    eventBytesMax: 16 * 1024 * 1024,
+    /** Text, reasoning and arguments of one answer together; it is cut there and says so (SV-33). */
+    answerCharactersMax: 2_000_000,
+    toolRequestsMax: 128,
+    toolRequestIdCharactersMax: 256,
+    attemptsMax: 8,
+    /** A server that never answered yet is given up sooner: its address is likely to be wrong. */
+    attemptsUnprovenMax: 3,
+    /** Silence costs minutes and garbage rarely heals. */
+    attemptsHopelessMax: 3,
+    retryMsMin: 500,
+    retryMsMax: 30_000,
+    /** All waits of one request together; a server that asks for more (Retry-After) is given up at once. */
+    retryMsTotalMax: 300_000,
+    modelListMsMax: 10_000,
+    modelsShownMax: 12,
+    freeSocketsMax: 16,
+    /** A connection that was idle for longer is not used again: what lies between may have dropped it silently. */
+    idleSocketMsMax: 300_000,
+    /** A connection opened ahead that no request came for. */
+    spareSocketMsMax: 60_000,
+    /** After this an idle connection proves that its other end is there. */
+    probeSocketMs: 30_000,
+  },
+} as const
