@@ -51,5 +51,8 @@ export const limits = {
   claimsMax: 5,
 
   approvalMsMax: 7 * 24 * 3_600_000,
+  /** How long a request on the local socket may take when its caller says nothing else. */
   localRequestMs: 30_000,
+  /** Requests of one client that may be open at once on the local socket. */
+  openRequestsMax: 256,
 } as const

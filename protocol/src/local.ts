@@ -12,6 +12,7 @@ import {
 import { RunAttach, RunCancel, RunDetach, RunGet, RunList, RunStart } from '#local/run'
 import { ToolsList } from '#local/tools'
 
+export type { ApprovalQuestion } from '#local/approval'
 export type { Method } from '#local/method'
 
 /** Every request a client may make of codegend. */

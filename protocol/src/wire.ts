@@ -32,6 +32,7 @@ export type { UnknownFrame } from '#wire/frame'
 export type { Drain, Goodbye } from '#wire/goodbye'
 export type { Handshake, ProjectSpec } from '#wire/handshake'
 export type { RunEvent } from '#wire/run-event'
+import { runFacts } from '#wire/run-events'
 export { runDecorations, runFacts } from '#wire/run-events'
 export type { AnyRunEvent, RunDecoration, RunFact, RunFactOf, RunStatus } from '#wire/run-events'
 export type { RunFinished, RunOutcome, RunUsage } from '#wire/run-finished'
@@ -106,3 +107,5 @@ export type MaestroFrame = FrameOf<(typeof maestroMessages)[number]>
 export const readExecutorFrame = frameReader(executorMessages)
 /** Reads a frame from Maestro; see frameReader for how it fails. */
 export const readMaestroFrame = frameReader(maestroMessages)
+/** Reads a fact as the log keeps it; see frameReader for how it fails. */
+export const readRunFact = frameReader(runFacts)

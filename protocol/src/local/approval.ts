@@ -1,4 +1,5 @@
 import { Type } from 'typebox'
+import type { Static, TObject } from 'typebox'
 import { GenerationId, ToolId } from '#ids'
 import { ApprovalOption, ApprovalPreview } from '#wire/approval'
 import { method } from './method.ts'
@@ -11,6 +12,9 @@ const Question = {
   preview: ApprovalPreview,
   options: Type.Array(ApprovalOption),
 }
+
+/** A call that waits for its owner. */
+export type ApprovalQuestion = Static<TObject<typeof Question>>
 
 /** daemon -> client: may this call run? The first answer of any client counts; `approval/resolved` tells the others. */
 export const ApprovalRequest = method('approval/request', Question, Type.Object({ option_id: Type.String() }))

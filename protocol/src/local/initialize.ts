@@ -2,7 +2,8 @@ import { Type } from 'typebox'
 import { method } from './method.ts'
 
 /**
- * First on every connection. `can_answer_approvals` says that a person sits at this client. Fails with client.version when the two
+ * First on every connection. `can_answer_approvals` says that this client answers the questions of runs it is attached to: it has a person, or
+ * denies for want of one. Fails with client.version when the two
  * versions cannot work together; the message names both.
  */
 export const Initialize = method(

@@ -18,6 +18,8 @@ const RunSummary = Type.Object({
   input_tokens: Type.Integer(),
   output_tokens: Type.Integer(),
   error: Type.Union([Type.String(), Type.Null()]),
+  /** The newest event on record when this was asked. */
+  last_event_id: Type.Optional(EventId),
 })
 
 /**

@@ -1,0 +1,55 @@
+import type { ApprovalQuestion, DaemonMethods } from '@codegen/protocol/local'
+import type { RunEvent, RunFinished } from '@codegen/protocol/wire'
+
+/**
+ * What the local socket needs of the rest of codegend. Every promise fails with a Failure that may be shown; a signal is aborted when the client
+ * cancels its request or is gone.
+ */
+export type LocalDaemon = {
+  status(): DaemonMethods['daemon/status']['result']
+  /** Begins to stop codegend. Called after the client has its answer. */
+  shutdown(): void
+  /**
+   * Starts a run whose events go to `viewer`, from the first one on. Waits for Maestro where it is not connected yet, but not for ever
+   * (server.unreachable). The same `client_ref` again is the same run. Once `signal` is aborted no run of this `client_ref` goes on.
+   */
+  startRun(
+    parameters: DaemonMethods['run/start']['parameters'],
+    viewer: RunViewer,
+    signal: AbortSignal,
+  ): Promise<StartedRun>
+  /** Shows `viewer` the run's events after `after`, or all of them, then what follows, to its end. Fails with run.unknown. */
+  attachRun(
+    place: DaemonMethods['run/attach']['parameters'],
+    viewer: RunViewer,
+    signal: AbortSignal,
+  ): Promise<{ detach(): void }>
+  listRuns(limit: number, signal: AbortSignal): Promise<RunSummary[]>
+  /** One run by its whole id. Fails with run.unknown. */
+  getRun(generationId: string, signal: AbortSignal): Promise<RunSummary>
+  /** Resolves when the request is on record. Fails with run.unknown or run.finished. */
+  cancelRun(generationId: string, reason: string, signal: AbortSignal): Promise<void>
+  tools(): DaemonMethods['tools/list']['result']['tools']
+  approvals: Approvals
+}
+
+/** Somebody who watches one run. Events come in order; nothing comes after `finished`, nor after a detach. */
+export type RunViewer = { event(event: RunEvent): void; finished(outcome: RunFinished): void }
+
+export type StartedRun = DaemonMethods['run/start']['result'] & { detach(): void }
+
+export type RunSummary = DaemonMethods['run/get']['result']
+
+/** The questions that wait for the owner. */
+export type Approvals = {
+  list(): ApprovalQuestion[]
+  /** Answers a question; `by` says who did. Fails with run.finished when it is open no more, request.invalid for an unknown option. */
+  respond(toolId: string, optionId: string, by: string): void
+  /** Tells of each question as it opens and closes. Returns the end of that. */
+  subscribe(watcher: ApprovalWatcher): () => void
+}
+
+export type ApprovalWatcher = {
+  asked(question: ApprovalQuestion): void
+  resolved(resolution: { tool_id: string; generation_id: string; outcome: string; by: string }): void
+}
