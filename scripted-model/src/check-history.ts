@@ -23,7 +23,7 @@ export function checkHistory({ messages }: ChatRequest): void {
     refuseOpenCalls(open, at)
     asked = new Set(message.role === 'assistant' ? message.tool_calls?.map(({ id }) => id) : [])
     open = new Set(asked)
-    if (message.role === 'assistant' && asked.size === 0 && message.content == null) {
+    if (message.role === 'assistant' && asked.size === 0 && (message.content ?? null) === null) {
       throw ApiError.badRequest(`${at}: an assistant message needs content or tool_calls.`)
     }
   }
