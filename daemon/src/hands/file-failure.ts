@@ -1,3 +1,4 @@
+import { shownPath } from '@codegen/kit'
 import { Failure } from '@codegen/protocol/failure'
 import type { FailureCode } from '@codegen/protocol/failure'
 
@@ -42,13 +43,6 @@ export function fileFailure(error: unknown, path: string, doing: 'read' | 'write
 /** Whether a file system call failed with this word, such as ENOENT. */
 export function isErrorCode(error: unknown, code: string): boolean {
   return errorCode(error) === code
-}
-
-/** A path as it may stand in a sentence: control characters escaped, the middle of a very long one left out. */
-export function shownPath(path: string): string {
-  const shown = path.length > 300 ? `${path.slice(0, 200)}...${path.slice(-80)}` : path
-  // oxlint-disable-next-line no-control-regex -- control characters are what is looked for
-  return /[\u0000-\u001f\u007f-\u009f]/.test(shown) ? JSON.stringify(shown) : shown
 }
 
 function errorCode(error: unknown): string {

@@ -2,8 +2,9 @@ import { constants } from 'node:fs'
 import { lstat, open, readlink, realpath } from 'node:fs/promises'
 import type { FileHandle } from 'node:fs/promises'
 import { join } from 'node:path'
+import { shownPath } from '@codegen/kit'
 import { Failure } from '@codegen/protocol/failure'
-import { fileFailure, isErrorCode, shownPath } from './file-failure.ts'
+import { fileFailure, isErrorCode } from './file-failure.ts'
 import { isInside, outsideWorkspace } from './rooted-path.ts'
 
 /** A real path that was checked, the roots it must be in, and the path to name in a failure. */

@@ -1,9 +1,10 @@
 import type { Stats } from 'node:fs'
 import { lstat, realpath } from 'node:fs/promises'
 import { basename, dirname, resolve, sep } from 'node:path'
+import { shownPath } from '@codegen/kit'
 import { Failure } from '@codegen/protocol/failure'
 import { limits } from '#limits'
-import { fileFailure, isErrorCode, shownPath } from './file-failure.ts'
+import { fileFailure, isErrorCode } from './file-failure.ts'
 
 /** Where a path leads: to something; to nothing yet, `names` below a real folder; or along a link to nothing. All paths are real. */
 export type Place =

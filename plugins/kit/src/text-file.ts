@@ -2,6 +2,7 @@ import { Failure } from '@codegen/protocol/failure'
 import type { Files } from './context.ts'
 import { limits } from './limits.ts'
 import { nearPaths } from './near-names.ts'
+import { shownPath } from './shown-path.ts'
 import { decodeText } from './text.ts'
 import type { DecodedText } from './text.ts'
 
@@ -23,7 +24,7 @@ export async function readTextFile(files: Files, path: string, { shown }: { show
 export function binaryFile(path: string, size: number): Failure {
   return new Failure(
     'file.binary',
-    `${path} is not text (${toBytes(size)}). Use Shell with file, xxd or strings to look into it.`,
+    `${shownPath(path)} is not text (${toBytes(size)}). Use Shell with file, xxd or strings to look into it.`,
   )
 }
 

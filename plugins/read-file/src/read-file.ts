@@ -1,4 +1,4 @@
-import { binaryFile, decodeText, definePlugin, defineTool, readTextFile, toBytes } from '@codegen/kit'
+import { binaryFile, decodeText, definePlugin, defineTool, readTextFile, shownPath, toBytes } from '@codegen/kit'
 import type { DecodedText, FileHead, ToolContext, ToolReturn } from '@codegen/kit'
 import { ReadFile } from '@codegen/protocol/built-in'
 import type { ReadFileParameters } from '@codegen/protocol/built-in'
@@ -31,7 +31,7 @@ function showHugeLine(head: FileHead, path: string, tooBig: Failure): ToolReturn
   if (!decoded) throw binaryFile(path, head.size)
   if (decoded.text.includes('\n')) throw new Failure('file.too_big', `${tooBig.message} ${tooBig.hint ?? ''}`.trim())
   const cut = cutLine(decoded.text, `of ${toBytes(head.size)}`)
-  const text = `${path}: ${toBytes(head.size)}, too big to be read whole; the beginning of its first line, which is very long:\n1\t${cut}`
+  const text = `${shownPath(path)}: ${toBytes(head.size)}, too big to be read whole; the beginning of its first line, which is very long:\n1\t${cut}`
   return { text: text.toWellFormed(), truncated: true, bytesTotal: head.size }
 }
 

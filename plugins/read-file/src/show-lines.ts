@@ -1,4 +1,4 @@
-import { encodingInWords, toBytes } from '@codegen/kit'
+import { encodingInWords, shownPath, toBytes } from '@codegen/kit'
 import type { TextEncoding, ToolReturn } from '@codegen/kit'
 import { limits } from './limits.ts'
 import type { LinesInText } from './lines-in-text.ts'
@@ -7,7 +7,8 @@ type Request = { path: string; size: number; encoding: TextEncoding; offset: num
 
 /** Shows whole lines from an offset on, as many as the bounds allow, and says which, of how many, and where to go on. */
 export function showLines(lines: LinesInText, request: Request): ToolReturn {
-  const { path, size, offset } = request
+  const { size, offset } = request
+  const path = shownPath(request.path)
   const about = `${path}: ${inWords(lines.count, 'line')}, ${toBytes(size)}${traitsOf(lines, request.encoding)}`
   const bytesTotal = size
   if (size === 0) return { text: `${path} is empty (0 bytes).`, bytesTotal }

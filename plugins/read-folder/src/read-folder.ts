@@ -1,4 +1,4 @@
-import { definePlugin, defineTool } from '@codegen/kit'
+import { definePlugin, defineTool, shownPath } from '@codegen/kit'
 import type { FileEntry, FileListing, ToolContext, ToolReturn } from '@codegen/kit'
 import { ReadFolder } from '@codegen/protocol/built-in'
 import type { ReadFolderParameters } from '@codegen/protocol/built-in'
@@ -10,7 +10,7 @@ export default definePlugin([defineTool(ReadFolder, readFolder)])
 /** One line about the folder, then one line an entry. */
 async function readFolder({ dir_path, depth = 1 }: ReadFolderParameters, context: ToolContext): Promise<ToolReturn> {
   const listing = await context.files.list(dir_path, { depth, entriesMax })
-  const lines = [`${dir_path}: ${summaryOf(listing)}`, ...listing.entries.map(lineOf)]
+  const lines = [`${shownPath(dir_path)}: ${summaryOf(listing)}`, ...listing.entries.map(lineOf)]
   return { text: lines.join('\n').toWellFormed(), truncated: listing.entries.length < listing.total }
 }
 
@@ -24,12 +24,7 @@ function summaryOf({ entries, total, totalIsExact, ignored }: FileListing): stri
 }
 
 function lineOf(entry: FileEntry): string {
-  if (entry.kind === 'folder') return `${nameInLine(entry.path)}/`
-  if (entry.kind === 'link') return `${nameInLine(entry.path)} -> ${nameInLine(entry.target)}`
-  return entry.kind === 'file' ? nameInLine(entry.path) : `${nameInLine(entry.path)} (not a regular file)`
-}
-
-/** A name may hold any character but a slash; one that would break its line is written as in JSON. */
-function nameInLine(name: string): string {
-  return /[\p{Cc}\p{Zl}\p{Zp}]/u.test(name) ? JSON.stringify(name) : name
+  if (entry.kind === 'folder') return `${shownPath(entry.path)}/`
+  if (entry.kind === 'link') return `${shownPath(entry.path)} -> ${shownPath(entry.target)}`
+  return entry.kind === 'file' ? shownPath(entry.path) : `${shownPath(entry.path)} (not a regular file)`
 }
