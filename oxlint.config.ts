@@ -44,8 +44,9 @@ export default defineConfig({
     'typescript/no-misused-promises': 'error',
     'typescript/await-thenable': 'error',
     'typescript/return-await': ['error', 'error-handling-correctness-only'],
-    'typescript/only-throw-error': 'error',
-    'typescript/prefer-promise-reject-errors': 'error',
+    // What was caught, or is an AbortSignal's reason, may be passed on.
+    'typescript/only-throw-error': ['error', { allowThrowingAny: true, allowThrowingUnknown: true }],
+    'typescript/prefer-promise-reject-errors': ['error', { allowThrowingAny: true, allowThrowingUnknown: true }],
 
     // Types.
     'typescript/no-explicit-any': 'error',
@@ -89,6 +90,8 @@ export default defineConfig({
     'prefer-const': 'error',
     'promise/no-callback-in-promise': 'off',
     'typescript/consistent-return': 'off', // The compiler does this, and knows when a switch is exhaustive.
+    'typescript/no-misused-spread': ['error', { allow: ['string'] }], // By code point is what is meant.
+    'typescript/unbound-method': 'off', // Objects here are made of closures.
     'unicorn/consistent-function-scoping': 'off',
     'unicorn/no-abusive-eslint-disable': 'error',
     'unicorn/no-useless-spread': 'off', // Takes a spread beside other elements for a needless one.
