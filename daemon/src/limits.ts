@@ -18,8 +18,12 @@ export const limits = {
   pipeDrainMs: 200,
   /** After that holder was killed, how long the pipes may take to run dry before they are closed from this side. */
   pipeCloseMs: 300,
+  /** How long the system's reason for refusing a new process is waited for. */
+  commandRefusedMs: 1_000,
   /** The longest single argument Linux takes; a longer command has to be a script. */
   commandBytesMax: 128 * 1024 - 1,
+  /** Smaller pieces of output are always read; larger ones may wait until it is known whether they will be shown. */
+  floodPieceBytesMin: 4_096,
   /** The whole output of one command, on disk. */
   outputFileBytesMax: 256 * 1024 * 1024,
   /** Output waiting for the disk before the command is made to wait too. */
@@ -28,7 +32,67 @@ export const limits = {
   outputFileCloseMs: 500,
   /** How long pieces of live output are gathered into one. */
   liveOutputMs: 5,
-  /** Live output a command may show at once, and then each second; what is beyond is counted, not shown. */
-  liveOutputCharactersBurst: 256 * 1024,
-  liveOutputCharactersPerSecond: 256 * 1024,
+  /** One piece of live output; in UTF-8 never more than the protocol's `outputDeltaBytesMax`. */
+  liveChunkCharactersMax: 21_000,
+  /** Live output a command may show at once, and then each second. What is beyond is counted, not shown. */
+  liveBurstCharactersMax: 256 * 1024,
+  liveCharactersPerSecondMax: 256 * 1024,
+  /** After too much, showing goes on when this much is allowed again. */
+  liveResumeCharacters: 64 * 1024,
+
+  /** The journal is rewritten when it is this long and twice as long as after its last rewriting. */
+  journalBytesMax: 16 * 1024 * 1024,
+  /** Calls and runs the journal remembers; the oldest that are over go first. */
+  journalCallsMax: 10_000,
+  journalRunsMax: 1_000,
+  /** Characters of results that are on record at Maestro and are still kept here, in case it asks once more. */
+  journalKeptCharactersMax: 4 * 1024 * 1024,
+
+  /** Calls that wait or run at once; more are refused. */
+  openCallsMax: 500,
+  /** After its time is up or it was cancelled, how long a tool that ignores it is waited for. */
+  toolIgnoresMs: 2_500,
+  /** How long pieces of a call's output are gathered before they are sent. */
+  outputDeltaMs: 2,
+  /** Unsent bytes on the link above which live output is dropped; the results never are. */
+  linkBufferBytesMax: 4 * 1024 * 1024,
+
+  /** How long one dial may take until Maestro has said welcome. */
+  dialMsMax: 15_000,
+  /** How long a start may wait for a link. */
+  linkReadyMsMax: 20_000,
+  /** Pause after Maestro refused the token: it has to be changed by a person. */
+  refusedRetryMs: 60_000,
+  /** Reliable messages kept for Maestro. */
+  outboxMessagesMax: 20_000,
+  /** Events kept for a viewer until its request was answered. */
+  viewerHeldEventsMax: 10_000,
+  /** One answer of Maestro's HTTP interface. */
+  httpBodyBytesMax: 8 * 1024 * 1024,
+  httpMsMax: 10_000,
+
+  /** Clients on the local socket at once. */
+  clientsMax: 64,
+  /** Bytes a client may leave unread before it is dropped; its run goes on. */
+  clientBufferBytesMax: 8 * 1024 * 1024,
+  /** How long whoever listens on our socket already may take to say who it is. */
+  whoIsFirstMs: 2_000,
+  /** How often two daemons that start at once may step back for each other. */
+  claimSocketTriesMax: 5,
+  /** How often the socket's file is looked at besides being watched. */
+  socketCheckMs: 10_000,
+  /** Characters of a prompt in a list of runs. */
+  listedPromptCharactersMax: 1_000,
+
+  /** How long a private Maestro may take to say that it is ready, and to leave when asked. */
+  maestroReadyMsMax: 60_000,
+  maestroStopMsMax: 10_000,
+  /** A line of its output; longer ones are cut. */
+  maestroLineCharactersMax: 8_000,
+  /** The longest path a Unix socket can have on Linux and on macOS. */
+  socketPathBytesMax: 103,
+
+  /** The log is five files of this size at most. */
+  logFileBytesMax: 10 * 1024 * 1024,
+  logFilesMax: 5,
 } as const

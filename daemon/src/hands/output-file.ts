@@ -1,0 +1,102 @@
+import { randomBytes } from 'node:crypto'
+import { createWriteStream, mkdirSync, rmSync } from 'node:fs'
+import type { WriteStream } from 'node:fs'
+import { join } from 'node:path'
+import { limits } from '#limits'
+import { settlesWithin } from './settles-within.ts'
+
+/** The whole output of one command as raw bytes, on disk only when there is much of it. */
+export type OutputFile = {
+  /**
+   * Takes the next bytes. False asks the caller to stop reading until `onDrain`; `onWritten` is called when the bytes are needed no longer, never for
+   * those that stay in memory.
+   */
+  write(bytes: Uint8Array, onWritten: () => void): boolean
+  /** Closes the file and says where it is and how many bytes it holds; undefined when there is none. A file that is not `wanted` is removed. */
+  finish(wanted: boolean): Promise<{ path: string; bytes: number } | undefined>
+}
+
+export type OutputFilePlace = {
+  /** Folder for output files; made (0700) on first use. */
+  folder: string
+  toolId: string
+  /** Up to here bytes stay in memory and no file is made. */
+  bytesInMemory: number
+  onDrain: () => void
+}
+
+/**
+ * Gathers bytes in memory up to `bytesInMemory`, then in a file of mode 0600 and at most `outputFileBytesMax` bytes. Never fails: where the disk refuses,
+ * the file holds less than was written, or there is none.
+ */
+export function createOutputFile(place: OutputFilePlace): OutputFile {
+  let early: Uint8Array[] = []
+  let earlyBytes = 0
+  let file: OutputFile | undefined
+
+  return {
+    write(bytes, onWritten) {
+      if (file) return file.write(bytes, onWritten)
+      early.push(bytes)
+      earlyBytes += bytes.length
+      if (earlyBytes <= place.bytesInMemory) return true
+      file = openFile(place)
+      const gathered = Buffer.concat(early)
+      early = []
+      return file.write(gathered, () => undefined)
+    },
+    finish: async (wanted) => file?.finish(wanted),
+  }
+}
+
+function openFile(place: OutputFilePlace): OutputFile {
+  const path = join(place.folder, `${toFileName(place.toolId)}-${randomBytes(4).toString('hex')}.txt`)
+  let failed = false
+  let bytesWritten = 0
+  const stream = openStream(place.folder, path)
+  stream?.on('drain', place.onDrain)
+  const closed = new Promise<void>((resolve) => {
+    if (stream) stream.once('close', resolve)
+    else resolve()
+  })
+  // A full disk must not stop the command: reading goes on, and the file keeps what it has.
+  stream?.once('error', () => {
+    failed = true
+    place.onDrain()
+  })
+
+  return {
+    write(bytes, onWritten) {
+      const room = limits.outputFileBytesMax - bytesWritten
+      if (!stream || failed || room <= 0) {
+        onWritten()
+        return true
+      }
+      const part = bytes.length > room ? bytes.subarray(0, room) : bytes
+      bytesWritten += part.length
+      return stream.write(part, onWritten)
+    },
+    async finish(wanted) {
+      if (!stream) return undefined
+      stream.end()
+      const isClosed = await settlesWithin(closed, limits.outputFileCloseMs)
+      if (wanted && (stream.bytesWritten > 0 || !isClosed)) return { path, bytes: stream.bytesWritten }
+      rmSync(path, { force: true })
+      return undefined
+    },
+  }
+}
+
+function openStream(folder: string, path: string): WriteStream | undefined {
+  try {
+    mkdirSync(folder, { recursive: true, mode: 0o700 })
+  } catch {
+    return undefined
+  }
+  return createWriteStream(path, { flags: 'wx', mode: 0o600, highWaterMark: limits.outputFileBufferBytes })
+}
+
+/** A tool id comes from the server: as a file's name it may hold no separator and no dots. */
+function toFileName(toolId: string): string {
+  return toolId.replace(/[^A-Za-z0-9_-]/g, '_').slice(0, 64)
+}
