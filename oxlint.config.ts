@@ -88,6 +88,7 @@ export default defineConfig({
     'no-var': 'error',
     'no-warning-comments': 'error',
     'prefer-const': 'error',
+    'promise/always-return': 'off',
     'promise/no-callback-in-promise': 'off',
     'typescript/consistent-return': 'off', // The compiler does this, and knows when a switch is exhaustive.
     'typescript/no-misused-spread': ['error', { allow: ['string'] }], // By code point is what is meant.
