@@ -65,7 +65,7 @@ export const limits = {
     /** A connection that was idle for longer is not used again: what lies between may have dropped it silently. */
     idleSocketMsMax: 300_000,
     /** A connection opened ahead that no request came for. */
-    spareSocketMsMax: 60_000,
+    spareSocketMsMax: 30_000,
     /** After this an idle connection proves that its other end is there. */
     probeSocketMs: 30_000,
   },

@@ -1,1 +1,141 @@
-export {}
+import { randomUUID } from 'node:crypto'
+import { chmod, mkdir } from 'node:fs/promises'
+import { hostname } from 'node:os'
+import { inspect } from 'node:util'
+import { toFailure } from '@codegen/protocol/failure'
+import { createExecutorCommunicator } from '#executors/executor-communicator'
+import { createApp } from '#http/app'
+import { createAuthenticate } from '#http/auth'
+import { serveExecutors } from '#http/executor-socket'
+import { createModelClient } from '#llm/model-client'
+import { createExecutorStore } from '#postgres/executor-store'
+import { createRunList } from '#postgres/run-list'
+import { createRunLog } from '#postgres/run-log'
+import { safeguards } from '#safeguards/safeguards'
+import { readConfig, usage } from './config.ts'
+import type { Config } from './config.ts'
+import { openEvents } from './events.ts'
+import { listen } from './listen.ts'
+import { openLog } from './log.ts'
+import type { Log } from './log.ts'
+import { openStorage } from './storage.ts'
+import { loadOwnToken } from './token.ts'
+
+/** This release, as `welcome` and `--version` name it. */
+export const version = '0.1.0'
+
+/** A Maestro that serves. */
+export type Maestro = {
+  /** Where executors connect: `ws://…` or `ws+unix:…`. */
+  readonly url: string
+  /** Where the token is kept that was made for want of a given one. */
+  readonly tokenFile: string | undefined
+  readonly token: string
+  /** Lets go of every run, then closes everything. */
+  stop(): Promise<void>
+}
+
+/**
+ * Builds Maestro's parts and serves. Fails with a Failure in one sentence (config.invalid, postgres.unreachable, redis.unreachable) and leaves nothing
+ * open then.
+ */
+export async function startMaestro(config: Config, log: Log): Promise<Maestro> {
+  await using stack = new AsyncDisposableStack()
+  const warn = (message: string, thrown?: unknown): void => log.warn({ err: thrown }, message)
+  await mkdir(config.stateFolder, { recursive: true, mode: 0o700 })
+  const server = `${hostname()}-${process.pid}-${randomUUID().slice(0, 8)}`
+
+  const model = createModelClient(config.model)
+  stack.defer(() => model.close())
+  const { database, checks: storeChecks } = await openStorage(config, warn, stack)
+  const { bus, presence, checks: eventChecks } = await openEvents(config, { warn, server }, stack)
+
+  const runLog = createRunLog(database)
+  const store = createExecutorStore(database, server)
+  const mintId = (): string => randomUUID()
+  const brain = { model, log: runLog, bus, safeguards, now: () => performance.now(), mintId }
+  const communicator = createExecutorCommunicator({
+    brain,
+    store,
+    presence,
+    server: { name: 'maestro', version },
+    warn,
+  })
+
+  const own = config.tokens.length > 0 ? undefined : await loadOwnToken(config.stateFolder)
+  const authenticate = createAuthenticate(own ? [own.token] : config.tokens)
+  const ready = [...storeChecks, ...eventChecks]
+  const app = createApp({
+    authenticate,
+    runs: createRunList(database),
+    log: runLog,
+    bus,
+    store,
+    presence,
+    ready,
+    warn,
+    mintId,
+  })
+  stack.defer(() => app.close())
+  const stopServing = serveExecutors(app.server, { authenticate, communicator })
+  stack.defer(() => communicator.close())
+  stack.defer(stopServing)
+  const url = await listen(app, config.listen)
+  if (config.listen.kind === 'unix') await chmod(config.listen.path, 0o600)
+  void model.warm()
+
+  const serving = stack.move()
+  return {
+    url,
+    token: own?.token ?? config.tokens[0] ?? '',
+    tokenFile: own?.file,
+    stop: () => serving.disposeAsync(),
+  }
+}
+
+/**
+ * The `maestro` command: serves until a signal, or until stdin closes when a codegend started it. Returns the exit code: 0 after a clean stop, 2 for wrong
+ * usage, 4 when a server it needs cannot be reached, 1 for anything else.
+ */
+export async function runMaestro(args: readonly string[], env: NodeJS.ProcessEnv): Promise<number> {
+  try {
+    const config = readConfig(args, env)
+    if (config === 'help') return print(usage)
+    if (config === 'version') return print(`maestro ${version}\n`)
+    const log = openLog()
+    const maestro = await startMaestro(config, log)
+    process.stdout.write(
+      config.isPrivate ? `${JSON.stringify({ ready: true, url: maestro.url })}\n` : greeting(maestro),
+    )
+    await untilAsked(config.isPrivate)
+    await maestro.stop()
+    return 0
+  } catch (thrown) {
+    const failure = toFailure(thrown)
+    process.stderr.write(`maestro: ${failure.message}${failure.hint ? ` ${failure.hint}` : ''}\n`)
+    if (failure.code === 'internal') process.stderr.write(`${inspect(thrown)}\n`)
+    return failure.code === 'config.invalid' ? 2 : failure.code.endsWith('.unreachable') ? 4 : 1
+  }
+}
+
+function print(text: string): number {
+  process.stdout.write(text)
+  return 0
+}
+
+function greeting(maestro: Maestro): string {
+  const where = maestro.tokenFile ? `token in ${maestro.tokenFile}` : 'token in MAESTRO_TOKENS'
+  return `maestro ${version} listens on ${maestro.url} (${where})\n`
+}
+
+/** Resolves at the first SIGTERM or SIGINT; with a parent, also when its pipe closes: it died. */
+function untilAsked(hasParent: boolean): Promise<void> {
+  return new Promise((resolve) => {
+    const done = (): void => resolve()
+    process.once('SIGTERM', done)
+    process.once('SIGINT', done)
+    if (!hasParent) return
+    process.stdin.once('end', done).once('error', done).once('close', done)
+    process.stdin.resume()
+  })
+}

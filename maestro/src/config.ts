@@ -1,0 +1,117 @@
+import { homedir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { parseArgs } from 'node:util'
+import { Failure } from '@codegen/protocol/failure'
+
+/** Everything Maestro is told from outside, read once. */
+export type Config = {
+  readonly listen:
+    | { readonly kind: 'tcp'; readonly host: string; readonly port: number }
+    | { readonly kind: 'unix'; readonly path: string }
+  /** Started by a codegend for itself: it speaks to its parent over stdin and stdout and ends with it. */
+  readonly isPrivate: boolean
+  readonly stateFolder: string
+  readonly databaseUrl: string | undefined
+  readonly redisUrl: string | undefined
+  readonly tokens: readonly string[]
+  readonly model: { readonly apiKey?: string; readonly baseUrl?: string; readonly model?: string }
+}
+
+export const usage = `Usage: maestro [--host HOST] [--port PORT]
+
+Starts the Maestro server. It prints its URL and where its token is.
+
+  --host HOST     address to listen on (MAESTRO_HOST, default 127.0.0.1)
+  --port PORT     port to listen on (MAESTRO_PORT, default 7717)
+  --state DIR     where its own Postgres and token are kept (default $CODEGEN_HOME/maestro)
+  --socket PATH   listen on a Unix socket instead of a port
+  --private       serve the codegend that started it: ready line on stdout, ends when stdin closes
+  --help, --version
+
+Environment: OPENAI_API_KEY, OPENAI_BASE_URL, CODEGEN_MODEL (the model); DATABASE_URL (Postgres; absent: one of its own),
+REDIS_URL (Redis; absent: events stay in this process, one replica only), MAESTRO_TOKENS (comma-separated; absent: one is made
+and kept in the state folder), CODEGEN_HOME (default ~/.codegen).
+`
+
+type Flags = {
+  host?: string
+  port?: string
+  state?: string
+  socket?: string
+  private?: boolean
+  help?: boolean
+  version?: boolean
+}
+
+/** Reads flags and environment. Fails with config.invalid in one sentence that names the flag or variable and what fits. */
+export function readConfig(args: readonly string[], env: NodeJS.ProcessEnv): Config | 'help' | 'version' {
+  const flags = parseFlags(args)
+  if (flags.help) return 'help'
+  if (flags.version) return 'version'
+  const home = env['CODEGEN_HOME'] || join(homedir(), '.codegen')
+  return {
+    listen: flags.socket ? { kind: 'unix', path: resolve(flags.socket) } : toAddress(flags, env),
+    isPrivate: flags.private === true,
+    stateFolder: resolve(flags.state ?? join(home, 'maestro')),
+    databaseUrl: toUrl(env, 'DATABASE_URL', ['postgres:', 'postgresql:']),
+    redisUrl: toUrl(env, 'REDIS_URL', ['redis:', 'rediss:']),
+    tokens: toTokens(env['MAESTRO_TOKENS']),
+    model: {
+      ...(env['OPENAI_API_KEY'] ? { apiKey: env['OPENAI_API_KEY'] } : {}),
+      ...(env['OPENAI_BASE_URL'] ? { baseUrl: env['OPENAI_BASE_URL'] } : {}),
+      ...(env['CODEGEN_MODEL'] ? { model: env['CODEGEN_MODEL'] } : {}),
+    },
+  }
+}
+
+function parseFlags(args: readonly string[]): Flags {
+  try {
+    const { values } = parseArgs({
+      args: [...args],
+      options: {
+        host: { type: 'string' },
+        port: { type: 'string' },
+        state: { type: 'string' },
+        socket: { type: 'string' },
+        private: { type: 'boolean' },
+        help: { type: 'boolean' },
+        version: { type: 'boolean' },
+      },
+    })
+    return values
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : 'a flag is wrong'
+    throw new Failure('config.invalid', `${reason.split('.')[0]}; see maestro --help.`, { cause })
+  }
+}
+
+function toAddress(flags: Flags, env: NodeJS.ProcessEnv): Config['listen'] {
+  const text = flags.port ?? env['MAESTRO_PORT'] ?? '7717'
+  const port = Number(text)
+  if (!/^[0-9]{1,5}$/.test(text) || port > 65_535) {
+    throw new Failure(
+      'config.invalid',
+      `MAESTRO_PORT (or --port) must be a port number from 0 to 65535, not "${text}".`,
+    )
+  }
+  return { kind: 'tcp', host: flags.host ?? (env['MAESTRO_HOST'] || '127.0.0.1'), port }
+}
+
+function toUrl(env: NodeJS.ProcessEnv, name: string, protocols: readonly string[]): string | undefined {
+  const text = env[name]
+  if (!text) return undefined
+  if (URL.canParse(text) && protocols.includes(new URL(text).protocol)) return text
+  throw new Failure('config.invalid', `${name} must be a URL that begins with ${protocols[0]}//.`)
+}
+
+function toTokens(text: string | undefined): string[] {
+  if (!text) return []
+  const tokens = text.split(',').map((token) => token.trim())
+  if (tokens.some((token) => token.length < 16 || !/^[\x21-\x7e]+$/.test(token))) {
+    throw new Failure(
+      'config.invalid',
+      'MAESTRO_TOKENS holds a token of under 16 characters or with blanks in it; make one with: openssl rand -hex 32',
+    )
+  }
+  return tokens
+}

@@ -1,0 +1,62 @@
+import { Redis } from 'ioredis'
+import { Failure } from '@codegen/protocol/failure'
+import type { Presence } from '#executors/ports'
+import type { ReadyCheck } from '#http/ports'
+import { limits } from '#limits'
+import { createMemoryBus } from '#memory/event-bus'
+import { createMemoryPresence } from '#memory/presence'
+import { createRedisBus } from '#redis/event-bus'
+import { createRedisPresence } from '#redis/presence'
+import type { EventBus } from '#runs/ports'
+import type { Config } from './config.ts'
+
+type Events = { bus: EventBus; presence: Presence; checks: ReadyCheck[] }
+type Of = { warn: (message: string, thrown?: unknown) => void; server: string }
+
+/** Opens the event bus and presence: over Redis where REDIS_URL names one, else inside this process. */
+export async function openEvents(config: Config, of: Of, stack: AsyncDisposableStack): Promise<Events> {
+  const own = createMemoryBus()
+  if (!config.redisUrl) return { bus: own, presence: createMemoryPresence(), checks: [] }
+  const [redis, blocking, listening] = await Promise.all([
+    connect(config.redisUrl, of),
+    connect(config.redisUrl, of),
+    connect(config.redisUrl, of),
+  ])
+  stack.defer(() => redis.disconnect())
+  const bus = createRedisBus({ redis, blocking, own, warn: of.warn })
+  stack.defer(() => bus.close())
+  const presence = createRedisPresence({ redis, listening, server: of.server, warn: of.warn })
+  stack.defer(() => presence.close())
+  const check = async (): Promise<void> => {
+    await redis.ping()
+  }
+  return { bus, presence, checks: [{ name: 'redis', check }] }
+}
+
+/** Fails with redis.unreachable when Redis cannot be had at the start; later it is waited for. */
+async function connect(url: string, of: Of): Promise<Redis> {
+  const redis = new Redis(url, {
+    lazyConnect: true,
+    connectTimeout: limits.redisConnectMs,
+    // A command that cannot be sent now is dropped: Redis is a cache here, and nothing may pile up for it.
+    enableOfflineQueue: false,
+    maxRetriesPerRequest: 0,
+    retryStrategy: (tries) => Math.min(tries * 100, 2_000),
+  })
+  let lastError = 'no reason given'
+  redis.on('error', (error: Error) => {
+    lastError = error.message
+    of.warn(`Redis: ${error.message}`)
+  })
+  try {
+    await redis.connect()
+    return redis
+  } catch (cause) {
+    redis.disconnect()
+    throw new Failure(
+      'redis.unreachable',
+      `Redis cannot be reached (${lastError}); check REDIS_URL and that the server is up.`,
+      { cause },
+    )
+  }
+}

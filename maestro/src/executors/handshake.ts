@@ -1,0 +1,112 @@
+import { Failure, toFailure } from '@codegen/protocol/failure'
+import { limits as protocolLimits } from '@codegen/protocol/limits'
+import { closeCodes, protocolVersion } from '@codegen/protocol/wire'
+import type { Handshake } from '@codegen/protocol/wire'
+import { toFrameText } from './frames.ts'
+import type { ConnectionPorts } from './connection.ts'
+import type { ClaimedRun, ExecutorRecord } from './ports.ts'
+import { sendError } from './send-error.ts'
+
+/** An executor that has been let in. */
+export type Greeted = {
+  readonly level: 0 | 1
+  readonly executorId: string
+  readonly executorKey: string
+  readonly epoch: number
+  readonly journalId: string
+  readonly handshake: Handshake
+  /** Runs it had open before. */
+  readonly runs: readonly ClaimedRun[]
+}
+
+/**
+ * Takes a handshake: claims the executor and its open runs for this connection, and welcomes an executor of level 1. Fails with
+ * executor.superseded when a newer connection exists, server.forbidden when the id belongs to somebody else's token, client.version.
+ */
+export async function greet(ports: ConnectionPorts, handshake: Handshake): Promise<Greeted> {
+  const { protocol } = handshake
+  if (protocol && protocol.version !== protocolVersion) {
+    const message = `This Maestro speaks protocol ${protocolVersion}, the executor ${protocol.version}; update the older of the two.`
+    throw new Failure('client.version', message)
+  }
+  const record = toRecord(ports, handshake)
+  const claim = await ports.store.claim(record, handshake.executor?.epoch)
+  if (claim.kind === 'superseded') throw new SupersededFailure(claim.epoch)
+  if (claim.kind === 'forbidden') {
+    throw new Failure('server.forbidden', `The executor id ${record.executorId} belongs to another token.`)
+  }
+  const greeted = {
+    level: record.level,
+    executorId: record.executorId,
+    executorKey: `${record.teamId}/${record.executorId}`,
+    epoch: claim.epoch,
+    journalId: record.journalId,
+    handshake,
+    runs: claim.runs,
+  }
+  if (record.level === 1) welcome(ports, greeted)
+  return greeted
+}
+
+function toRecord(ports: ConnectionPorts, handshake: Handshake): ExecutorRecord {
+  const { teamId, name: principal } = ports.principal
+  const { executor } = handshake
+  if (!handshake.protocol || !executor) {
+    const executorId = `seed-${ports.brain.mintId()}`
+    const unnamed = { version: '', os: '', arch: '' }
+    return { teamId, executorId, principal, level: 0, journalId: executorId, name: handshake.client_type, ...unnamed }
+  }
+  const { id, journal_id, name, version, os, arch } = executor
+  return { teamId, executorId: id, principal, level: 1, journalId: journal_id, name, version, os, arch }
+}
+
+function welcome(ports: ConnectionPorts, greeted: Greeted): void {
+  ports.channel.send(
+    toFrameText({
+      type: 'welcome',
+      payload: {
+        protocol: protocolVersion,
+        executor_id: greeted.executorId,
+        epoch: greeted.epoch,
+        server: ports.server,
+        heartbeat_ms: protocolLimits.heartbeatMs,
+        limits: { max_message_bytes: protocolLimits.messageBytesMax },
+        runs: greeted.runs.map((run) => ({
+          generation_id: run.generationId,
+          session_id: run.sessionId,
+          status: 'running',
+          client_ref: run.clientRef,
+        })),
+      },
+    }),
+  )
+}
+
+class SupersededFailure extends Failure {
+  readonly epoch: number
+
+  constructor(epoch: number) {
+    super('executor.superseded', `A newer connection of this executor exists; the epoch in force is ${epoch}.`)
+    this.epoch = epoch
+  }
+}
+
+/** Says why a handshake was not taken, and closes with the code for it. */
+export function refuseHandshake(
+  ports: ConnectionPorts,
+  thrown: unknown,
+  close: (code: number, reason: string) => void,
+): void {
+  const failure = toFailure(thrown)
+  if (failure.code === 'internal') ports.warn('A handshake failed.', thrown)
+  const epoch = failure instanceof SupersededFailure ? { epoch: failure.epoch } : {}
+  sendError(ports.channel, failure, { fatal: true, ...epoch })
+  close(closeCodeOf(failure), failure.message)
+}
+
+function closeCodeOf(failure: Failure): number {
+  if (failure.code === 'executor.superseded') return closeCodes.superseded
+  if (failure.code === 'server.forbidden') return closeCodes.forbidden
+  if (failure.code === 'client.version') return closeCodes.version
+  return failure.retryable ? closeCodes.restart : closeCodes.badHandshake
+}

@@ -1,0 +1,100 @@
+import type { RunMode } from '@codegen/protocol/wire'
+import type { LogEntry } from '#runs/log-entry'
+import type { LoadedRun, RunKey } from '#runs/ports'
+
+/** Who is behind a connection, as its token tells. */
+export type Principal = { readonly teamId: string; readonly name: string }
+
+/** One executor as its handshake describes it. */
+export type ExecutorRecord = {
+  readonly teamId: string
+  readonly executorId: string
+  readonly principal: string
+  readonly level: 0 | 1
+  readonly journalId: string
+  readonly name: string
+  readonly version: string
+  readonly os: string
+  readonly arch: string
+}
+
+/** The outcome of a claim: `superseded` names the epoch that is in force. */
+export type Claim =
+  | { readonly kind: 'claimed'; readonly epoch: number; readonly runs: readonly ClaimedRun[] }
+  | { readonly kind: 'superseded'; readonly epoch: number }
+  | { readonly kind: 'forbidden' }
+
+export type ClaimedRun = {
+  readonly generationId: string
+  readonly sessionId: string
+  readonly clientRef: string
+  readonly claims: number
+}
+
+/** A run that is about to be. */
+export type NewRun = RunKey & {
+  readonly sessionId: string
+  readonly executorId: string
+  readonly epoch: number
+  readonly clientRef: string
+  readonly level: 0 | 1
+  readonly prompt: string
+  readonly cwd: string
+  readonly mode: RunMode
+  readonly model: string
+  readonly limitsJson: string
+  readonly entries: readonly LogEntry[]
+  /** System prompt and tool list, by digest. */
+  readonly texts: readonly { readonly digest: string; readonly body: string }[]
+}
+
+/** `duplicate` names the run that the same `client_ref` started before. */
+export type NewRunOutcome =
+  | { readonly kind: 'started' }
+  | { readonly kind: 'duplicate'; readonly generationId: string; readonly sessionId: string }
+  | { readonly kind: 'superseded' }
+
+/** A command for a run, as it waits in its inbox. */
+export type InboxCommand = RunKey & {
+  readonly clientRef: string
+  readonly type: 'cancel_run'
+  readonly reason: string
+  readonly by: string
+}
+
+/** What ExecutorCommunicator needs of Postgres. */
+export type ExecutorStore = {
+  /**
+   * Makes this connection the owner of the executor's runs: its epoch is raised if it is still `namedEpoch`, and all open runs get the new one and a
+   * `claimed` entry, in one transaction.
+   */
+  claim(executor: ExecutorRecord, namedEpoch: number | undefined): Promise<Claim>
+  /** A whole run that was claimed. */
+  load(key: RunKey): Promise<LoadedRun>
+  /** Puts a run on record with its first entries, in one statement fenced by the executor's epoch. */
+  start(run: NewRun): Promise<NewRunOutcome>
+  /** Says that the run waits for its executor. */
+  park(key: RunKey, epoch: number): Promise<void>
+  /** What the runs of a conversation showed the model, oldest first, without their system prompts; undefined when this executor has no such session. */
+  conversation(teamId: string, executorId: string, sessionId: string): Promise<string | undefined>
+  /** Writes a command; with `executorId`, only for a run of that executor. A repeat of the same `clientRef` changes nothing. */
+  command(command: InboxCommand, executorId?: string): Promise<'written' | 'unknown' | 'finished'>
+  isRunOf(key: RunKey, executorId: string): Promise<boolean>
+  /** Commands that wait for these runs. */
+  commandsOf(keys: readonly RunKey[]): Promise<readonly InboxCommand[]>
+}
+
+/** Presence (the seed's Redis sessions): which replica holds which live connection. Also carries wake-ups. A cache, never a fact. */
+export type Presence = {
+  arrived(teamId: string, executorId: string): void
+  left(teamId: string, executorId: string): void
+  /** Tells the owner of a run, wherever it is, to look into the run's inbox. */
+  wake(key: RunKey): void
+  onWake(listener: (key: RunKey) => void): void
+}
+
+/** One connection's way out. `send` never waits; a connection that does not read is closed. */
+export type Channel = {
+  send(frame: string): void
+  close(code: number, reason: string): void
+}

@@ -1,0 +1,50 @@
+import { limits as protocolLimits } from '@codegen/protocol/limits'
+import { createDrive } from '#runs/drive'
+import type { Drive } from '#runs/drive'
+import type { Hands, Toolbelt } from '#runs/ports'
+import { createTranscript } from '#runs/request-text'
+import { foldRun } from '#runs/run'
+import { shownSystem } from '#runs/shown'
+import type { ConnectionPorts } from './connection.ts'
+import type { Greeted } from './handshake.ts'
+import type { ClaimedRun } from './ports.ts'
+
+type Resume = {
+  readonly greeted: Greeted
+  readonly claimed: ClaimedRun
+  readonly hands: Hands
+  readonly toolbelt: Toolbelt
+}
+
+/**
+ * Goes on with a claimed run where its log ends. Open calls are sent again to the journal they were sent to, which knows whether they ran; for any other
+ * journal their outcome is unknown and they end as interrupted. A run that only ever changes its server fails.
+ */
+export async function resumeRun(ports: ConnectionPorts, resume: Resume): Promise<Drive> {
+  const { greeted, claimed, hands, toolbelt } = resume
+  const key = { teamId: ports.principal.teamId, generationId: claimed.generationId }
+  const loaded = await ports.store.load(key)
+  const run = foldRun(loaded.entries)
+  const transcript = createTranscript({
+    model: run.model,
+    toolsJson: loaded.toolsJson,
+    systemMessage: shownSystem(loaded.systemPrompt),
+  })
+  for (const entry of loaded.entries) transcript.add(entry.shown)
+  const { epoch } = greeted
+  const drive = createDrive({ key, epoch, run, transcript, hands, toolbelt, ports: ports.brain, ageMs: loaded.ageMs })
+  for (const [toolId, call] of run.openCalls) {
+    if (call.journalId !== greeted.journalId)
+      drive.mailbox.post({ kind: 'result', result: interrupted(run.generationId, toolId) })
+  }
+  if (claimed.claims >= protocolLimits.claimsMax) {
+    const message = `The run repeatedly lost its server: ${claimed.claims} times in a row without progress.`
+    drive.fail({ status: 'failed', error: { code: 'run.lost_servers', message } })
+  }
+  return drive
+}
+
+function interrupted(generation_id: string, tool_id: string) {
+  const result = 'The call was interrupted; whether it took effect is unknown. Look before you repeat it.'
+  return { generation_id, tool_id, status: 'interrupted', result }
+}

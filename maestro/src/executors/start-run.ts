@@ -1,0 +1,170 @@
+import { Failure } from '@codegen/protocol/failure'
+import { limits as protocolLimits } from '@codegen/protocol/limits'
+import type { RunFactOf, RunLimits, StartRun } from '@codegen/protocol/wire'
+import { bootstrapEntries } from '#runs/call-entries'
+import { digestOf, toSystemPrompt } from '#runs/context'
+import { createDrive } from '#runs/drive'
+import { unshown } from '#runs/log-entry'
+import type { LogEntry, RunBounds } from '#runs/log-entry'
+import { createTranscript } from '#runs/request-text'
+import { foldRun } from '#runs/run'
+import { shownSystem, shownUser } from '#runs/shown'
+import type { ConnectionPorts } from './connection.ts'
+import { toFrameText } from './frames.ts'
+import type { Greeted } from './handshake.ts'
+import type { OwnedRuns } from './owned-runs.ts'
+import type { NewRun } from './ports.ts'
+
+type RunStart = { readonly greeted: Greeted; readonly runs: OwnedRuns; readonly start: StartRun }
+
+/**
+ * Puts a run on record with its bootstrap calls, in one statement, and drives it from there. Repeated, it answers with the run the same
+ * `client_ref` started. Fails with model.unconfigured and the like when no model can be named, or run.unknown for a session of somebody else.
+ */
+export async function startRun(ports: ConnectionPorts, asked: RunStart): Promise<void> {
+  const { greeted, runs, start } = asked
+  const model =
+    start.model ?? (await ports.brain.model.defaultModel(AbortSignal.timeout(protocolLimits.localRequestMs)))
+  const run = await toNewRun(ports, asked, model)
+  const outcome = await ports.store.start(run)
+  if (outcome.kind === 'superseded')
+    throw new Failure('executor.superseded', 'This connection does not own its executor any more.')
+  if (greeted.level === 1)
+    confirm(ports, start.client_ref, outcome.kind === 'duplicate' ? { ...outcome, duplicate: true } : run)
+  if (outcome.kind === 'duplicate') return
+
+  const entries = run.entries.map((entry, index) => ({ ...entry, position: index + 1 }))
+  const [system] = run.texts
+  const transcript = createTranscript({
+    model,
+    toolsJson: runs.toolbelt.json,
+    systemMessage: shownSystem(system?.body ?? ''),
+  })
+  for (const entry of entries) transcript.add(entry.shown)
+  const key = { teamId: run.teamId, generationId: run.generationId }
+  const { hands, toolbelt } = runs
+  runs.add(
+    createDrive({
+      key,
+      epoch: greeted.epoch,
+      run: foldRun(entries),
+      transcript,
+      hands,
+      toolbelt,
+      ports: ports.brain,
+      ageMs: 0,
+    }),
+  )
+}
+
+function confirm(
+  ports: ConnectionPorts,
+  clientRef: string,
+  run: { generationId: string; sessionId: string; duplicate?: boolean },
+): void {
+  const { generationId, sessionId, duplicate } = run
+  ports.channel.send(
+    toFrameText({
+      type: 'run_started',
+      payload: {
+        client_ref: clientRef,
+        generation_id: generationId,
+        session_id: sessionId,
+        ...(duplicate ? { duplicate } : {}),
+      },
+    }),
+  )
+}
+
+async function toNewRun(ports: ConnectionPorts, { greeted, runs, start }: RunStart, model: string): Promise<NewRun> {
+  const { teamId } = ports.principal
+  const earlier = await earlierConversation(ports, greeted, start.session_id)
+  const generationId = ports.brain.mintId()
+  const sessionId = start.session_id ?? ports.brain.mintId()
+  const systemPrompt = toSystemPrompt(start.project_spec)
+  const bounds = toBounds(start.limits)
+  const key = { teamId, generationId }
+  const texts = [
+    { digest: digestOf(systemPrompt), body: systemPrompt },
+    { digest: runs.toolbelt.digest, body: runs.toolbelt.json },
+  ]
+  const [system, tools] = texts.map((text) => text.digest)
+  const entries: LogEntry[] = [
+    startedEntry(
+      {
+        generation_id: generationId,
+        session_id: sessionId,
+        prompt: start.prompt,
+        cwd: start.cwd,
+        mode: start.mode,
+        model,
+      },
+      { earlier, bounds },
+    ),
+    unshown({
+      type: 'toolbelt',
+      payload: {
+        generation_id: generationId,
+        system_digest: system ?? '',
+        tools_digest: tools ?? '',
+        tools: [...runs.toolbelt.names],
+      },
+    }),
+    ...bootstrapEntries({ key, hands: runs.hands, ports: ports.brain }),
+  ]
+  return {
+    ...key,
+    sessionId,
+    executorId: greeted.executorId,
+    epoch: greeted.epoch,
+    clientRef: start.client_ref,
+    level: greeted.level,
+    prompt: toListedPrompt(start.prompt),
+    cwd: start.cwd,
+    mode: start.mode,
+    model,
+    limitsJson: JSON.stringify(bounds),
+    entries,
+    texts,
+  }
+}
+
+function startedEntry(
+  payload: RunFactOf<'run_started'>['payload'],
+  of: { earlier: string; bounds: RunBounds },
+): LogEntry {
+  const shown = shownUser(payload.prompt)
+  return {
+    fact: { type: 'run_started', payload },
+    shown: of.earlier === '' ? shown : `${of.earlier},${shown}`,
+    internal: { limits: of.bounds },
+  }
+}
+
+async function earlierConversation(
+  ports: ConnectionPorts,
+  greeted: Greeted,
+  sessionId: string | undefined,
+): Promise<string> {
+  if (sessionId === undefined) return ''
+  const earlier = await ports.store.conversation(ports.principal.teamId, greeted.executorId, sessionId)
+  if (earlier === undefined)
+    throw new Failure('run.unknown', `There is no ended run in a session ${sessionId} of this executor.`)
+  return earlier
+}
+
+/** What a list shows of a prompt: its beginning, on one line, and nothing Postgres cannot hold. */
+function toListedPrompt(prompt: string): string {
+  return prompt
+    .slice(0, 500)
+    .replaceAll(/\p{Cc}+/gu, ' ')
+    .toWellFormed()
+}
+
+function toBounds(asked: RunLimits | undefined): RunBounds {
+  return {
+    turns: Math.min(asked?.turns ?? protocolLimits.turnsDefault, protocolLimits.turnsMax),
+    tokens: asked?.tokens ?? protocolLimits.tokensDefault,
+    seconds: Math.min(asked?.seconds ?? protocolLimits.runSecondsDefault, protocolLimits.runSecondsMax),
+  }
+}

@@ -1,0 +1,75 @@
+import { fastify } from 'fastify'
+import type { FastifyInstance } from 'fastify'
+import { Failure, failures, toFailure } from '@codegen/protocol/failure'
+import type { EventBus, RunLog } from '#runs/ports'
+import type { Principal, ExecutorStore, Presence } from '#executors/ports'
+import type { Authenticate } from './auth.ts'
+import type { ReadyCheck, RunList } from './ports.ts'
+import { healthRoutes } from './routes/health.ts'
+import { runEventsRoute } from './routes/run-events.ts'
+import { runsRoutes } from './routes/runs.ts'
+
+export type HttpPorts = {
+  readonly authenticate: Authenticate
+  readonly runs: RunList
+  readonly log: RunLog
+  readonly bus: EventBus
+  readonly store: ExecutorStore
+  readonly presence: Presence
+  readonly ready: readonly ReadyCheck[]
+  warn(message: string, thrown: unknown): void
+  mintId(): string
+}
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    principal: Principal
+  }
+}
+
+/** Maestro's HTTP: all but the health routes need a token. Errors are `{error: {code, message, hint?}}`. */
+export function createApp(ports: HttpPorts): FastifyInstance {
+  const app = fastify({
+    logger: false,
+    bodyLimit: 2 * 1024 * 1024,
+    forceCloseConnections: true,
+    routerOptions: { maxParamLength: 128 },
+    // A request head that dribbles in holds a socket no longer than this; so long as it has not come whole there is no WebSocket either.
+    http: { headersTimeout: 8_000, connectionsCheckingInterval: 1_000 },
+    ajv: { customOptions: { coerceTypes: false } },
+  })
+  app.decorateRequest('principal', { getter: () => unauthenticated() })
+  app.setErrorHandler((thrown: unknown, _request, reply) => {
+    const failure = toHttpFailure(thrown)
+    if (failure.code === 'internal') ports.warn('A request failed.', thrown)
+    const { code, message, hint } = failure
+    void reply.status(failures[code].http).send({ error: { code, message, ...(hint ? { hint } : {}) } })
+  })
+  app.setNotFoundHandler((request) => {
+    throw new Failure('method.unknown', `There is nothing at ${request.method} ${request.url.split('?')[0]}.`)
+  })
+  healthRoutes(app, ports)
+  void app.register((guarded, _options, done) => {
+    guarded.addHook('onRequest', (request, _reply, next) => {
+      const principal = ports.authenticate(request.headers.authorization)
+      Object.defineProperty(request, 'principal', { value: principal })
+      next()
+    })
+    runsRoutes(guarded, ports)
+    runEventsRoute(guarded, ports)
+    done()
+  })
+  return app
+}
+
+function unauthenticated(): Principal {
+  throw new TypeError('No route may ask for the principal before the token was judged.')
+}
+
+function toHttpFailure(thrown: unknown): Failure {
+  if (thrown instanceof Failure || !(thrown instanceof Error)) return toFailure(thrown)
+  if ('validation' in thrown || ('statusCode' in thrown && Number(thrown.statusCode) < 500)) {
+    return new Failure('request.invalid', thrown.message, { cause: thrown })
+  }
+  return toFailure(thrown)
+}

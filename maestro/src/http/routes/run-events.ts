@@ -1,0 +1,78 @@
+import type { FastifyInstance, FastifyReply } from 'fastify'
+import { Type } from 'typebox'
+import type { Static } from 'typebox'
+import { Failure } from '@codegen/protocol/failure'
+import { limits as protocolLimits } from '@codegen/protocol/limits'
+import { parseEventId } from '@codegen/protocol/ids'
+import type { EventPosition } from '@codegen/protocol/ids'
+import { limits } from '#limits'
+import { eventIdOf } from '#runs/event-outlet'
+import { readEvents } from '#runs/event-reader'
+import type { EventSink } from '#runs/event-reader'
+import type { RunKey } from '#runs/ports'
+import type { HttpPorts } from '#http/app'
+import { findRun } from './runs.ts'
+
+const EventsParams = Type.Object({ id: Type.String({ pattern: '^[A-Za-z0-9-]{4,128}$' }) })
+const EventsQuery = Type.Object(
+  { after: Type.Optional(Type.String({ maxLength: 40 })) },
+  { additionalProperties: false },
+)
+
+/**
+ * `GET /v1/runs/:id/events`: the run's events as server-sent events, from its beginning or after `Last-Event-ID` (or `?after=`), to its end, with
+ * the same ids on every replica. A viewer that does not read is dropped.
+ */
+export function runEventsRoute(app: FastifyInstance, ports: HttpPorts): void {
+  app.get<{ Params: Static<typeof EventsParams>; Querystring: Static<typeof EventsQuery> }>(
+    '/v1/runs/:id/events',
+    { schema: { params: EventsParams, querystring: EventsQuery } },
+    async (request, reply) => {
+      const { teamId } = request.principal
+      const { generation_id: generationId } = await findRun(ports, teamId, request.params.id)
+      const key = { teamId, generationId }
+      const header = request.headers['last-event-id']
+      const after = await cursorOf(ports, key, (Array.isArray(header) ? header[0] : header) ?? request.query.after)
+      stream(ports, reply, { key, after })
+      return reply
+    },
+  )
+}
+
+async function cursorOf(ports: HttpPorts, key: RunKey, text: string | undefined): Promise<EventPosition> {
+  if (text === undefined || text === '') return { position: 0, k: 0 }
+  const after = parseEventId(text)
+  if (!after) throw new Failure('request.invalid', `"${text}" is no event id; give the id of the last event you saw.`)
+  const [fact] = after.position === 0 ? [true] : await ports.log.factsAfter(key, after.position - 1, 1)
+  if (!fact) throw new Failure('request.invalid', `The event ${text} is not one of the run ${key.generationId}.`)
+  return after
+}
+
+function stream(ports: HttpPorts, reply: FastifyReply, of: { key: RunKey; after: EventPosition }): void {
+  const { raw } = reply
+  reply.hijack()
+  raw.writeHead(200, {
+    'content-type': 'text/event-stream; charset=utf-8',
+    'cache-control': 'no-store',
+    'x-accel-buffering': 'no',
+    connection: 'keep-alive',
+  })
+  raw.flushHeaders()
+  const keepAlive = setInterval(() => raw.write(':\n\n'), protocolLimits.heartbeatMs)
+  const sink: EventSink = {
+    event(event) {
+      if (raw.writableLength > limits.unreadBytesMax) raw.destroy()
+      else raw.write(`id: ${eventIdOf(event)}\nevent: ${event.type}\ndata: ${event.text}\n\n`)
+    },
+    end: () => raw.end(),
+    fail(thrown) {
+      ports.warn('A viewer could not be served on.', thrown)
+      raw.destroy()
+    },
+  }
+  const stop = readEvents(ports, { ...of, scope: 'anywhere' }, sink)
+  raw.on('close', () => {
+    clearInterval(keepAlive)
+    stop()
+  })
+}

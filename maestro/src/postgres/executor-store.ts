@@ -1,0 +1,187 @@
+import { readRunFact } from '@codegen/protocol/wire'
+import type { RunFact } from '@codegen/protocol/wire'
+import { Failure } from '@codegen/protocol/failure'
+import type { Claim, ExecutorRecord, ExecutorStore, InboxCommand, NewRun, NewRunOutcome } from '#executors/ports'
+import type { EntryInternal, SavedEntry } from '#runs/log-entry'
+import type { LoadedRun, RunKey } from '#runs/ports'
+import { claimExecutor } from './claim.ts'
+import type { Database } from './database.ts'
+import { toEntriesJson } from './run-log.ts'
+
+const startSql = `
+WITH owner AS (
+  UPDATE executors SET runs_started = runs_started + 1 WHERE team_id = $1 AND executor_id = $4 AND epoch = $5 RETURNING executor_id),
+session AS (
+  INSERT INTO sessions (team_id, session_id, executor_id) SELECT $1, $3, executor_id FROM owner ON CONFLICT DO NOTHING),
+run AS (
+  INSERT INTO runs (team_id, generation_id, session_id, executor_id, epoch, client_ref, level, prompt, cwd, mode, model, limits, length, status)
+  SELECT $1, $2, $3, executor_id, $5, $6, $7, $8, $9, $10, $11, $12::json, $13, 'running' FROM owner
+  ON CONFLICT (team_id, executor_id, client_ref) DO NOTHING RETURNING generation_id),
+texts AS (
+  INSERT INTO run_texts (team_id, digest, body)
+  SELECT $1, text.digest, text.body FROM run, json_to_recordset($15::json) AS text(digest text, body text) ON CONFLICT DO NOTHING)
+INSERT INTO run_log (team_id, generation_id, position, type, payload, shown, internal)
+SELECT $1, $2, entry.position, entry.type, entry.payload, entry.shown, entry.internal
+  FROM run, json_to_recordset($14::json) AS entry(position bigint, type text, payload json, shown text, internal json)`
+
+const earlierSql = `SELECT generation_id, session_id FROM runs WHERE team_id = $1 AND executor_id = $2 AND client_ref = $3`
+
+const loadRunSql = `
+SELECT epoch, level, executor_id, claims, extract(epoch FROM now() - created_at) * 1000 AS age_ms
+  FROM runs WHERE team_id = $1 AND generation_id = $2`
+const loadLogSql = `
+SELECT position, type, payload, shown, internal FROM run_log WHERE team_id = $1 AND generation_id = $2 ORDER BY position`
+const loadTextsSql = `SELECT digest, body FROM run_texts WHERE team_id = $1 AND digest = ANY ($2)`
+
+const parkSql = `
+UPDATE runs SET status = 'waiting_executor', parked_at = now()
+ WHERE team_id = $1 AND generation_id = $2 AND epoch = $3 AND finished_at IS NULL`
+
+const conversationSql = `
+SELECT string_agg(log.shown, ',' ORDER BY runs.created_at, log.position) AS shown
+  FROM sessions LEFT JOIN runs USING (team_id, session_id)
+  LEFT JOIN run_log AS log ON log.team_id = runs.team_id AND log.generation_id = runs.generation_id AND log.shown IS NOT NULL
+ WHERE sessions.team_id = $1 AND sessions.executor_id = $2 AND sessions.session_id = $3 AND runs.finished_at IS NOT NULL
+ GROUP BY sessions.session_id`
+
+const commandSql = `
+WITH run AS (
+  SELECT finished_at FROM runs WHERE team_id = $1 AND generation_id = $2 AND ($6::text IS NULL OR executor_id = $6)),
+written AS (
+  INSERT INTO run_inbox (team_id, generation_id, client_ref, type, payload)
+  SELECT $1, $2, $3, $4, $5::json FROM run WHERE finished_at IS NULL ON CONFLICT DO NOTHING)
+SELECT finished_at IS NOT NULL AS finished FROM run`
+
+const ownSql = `SELECT FROM runs WHERE team_id = $1 AND generation_id = $2 AND executor_id = $3`
+
+const commandsSql = `
+SELECT team_id, generation_id, client_ref, payload FROM run_inbox
+ WHERE taken_at IS NULL AND (team_id, generation_id) IN (SELECT * FROM unnest($1::text[], $2::text[])) ORDER BY inbox_id`
+
+/** Executors, their runs and inboxes in Postgres. `server` names this replica in `claimed` entries. */
+export function createExecutorStore(database: Database, server: string): ExecutorStore {
+  return {
+    claim: (executor: ExecutorRecord, namedEpoch): Promise<Claim> =>
+      claimExecutor(database, { executor, namedEpoch, server }),
+    load: (key) => loadRun(database, key),
+    start: (run) => startRun(database, run),
+    async park(key, epoch) {
+      await database.query({ text: parkSql, values: [key.teamId, key.generationId, epoch] })
+    },
+    async conversation(teamId, executorId, sessionId) {
+      const values = [teamId, executorId, sessionId]
+      const { rows } = await database.query<{ shown: string | null }>({ text: conversationSql, values })
+      return rows[0] ? (rows[0].shown ?? '') : undefined
+    },
+    async command(command, executorId) {
+      const { teamId, generationId, clientRef, type, reason, by } = command
+      const values = [teamId, generationId, clientRef, type, JSON.stringify({ reason, by }), executorId ?? null]
+      const { rows } = await database.query<{ finished: boolean }>({ text: commandSql, values })
+      if (!rows[0]) return 'unknown'
+      return rows[0].finished ? 'finished' : 'written'
+    },
+    async isRunOf(key, executorId) {
+      const values = [key.teamId, key.generationId, executorId]
+      return (await database.query({ text: ownSql, values })).rowCount === 1
+    },
+    async commandsOf(keys) {
+      const values = [keys.map((key) => key.teamId), keys.map((key) => key.generationId)]
+      const { rows } = await database.query<CommandRow>({ name: 'commands', text: commandsSql, values })
+      return rows.map(toCommand)
+    },
+  }
+}
+
+async function startRun(database: Database, run: NewRun): Promise<NewRunOutcome> {
+  const { rowCount } = await database.query({ name: 'start', text: startSql, values: startValues(run) })
+  if (rowCount && rowCount > 0) return { kind: 'started' }
+  const { rows } = await database.query<{ generation_id: string; session_id: string }>({
+    text: earlierSql,
+    values: [run.teamId, run.executorId, run.clientRef],
+  })
+  const [earlier] = rows
+  // This very statement may have committed before its connection was lost.
+  if (earlier?.generation_id === run.generationId) return { kind: 'started' }
+  if (!earlier) return { kind: 'superseded' }
+  return { kind: 'duplicate', generationId: earlier.generation_id, sessionId: earlier.session_id }
+}
+
+function startValues(run: NewRun): unknown[] {
+  return [
+    run.teamId,
+    run.generationId,
+    run.sessionId,
+    run.executorId,
+    run.epoch,
+    run.clientRef,
+    run.level,
+    run.prompt,
+    run.cwd,
+    run.mode,
+    run.model,
+    run.limitsJson,
+    run.entries.length,
+    toEntriesJson(run.entries, 0),
+    JSON.stringify(run.texts),
+  ]
+}
+
+async function loadRun(database: Database, key: RunKey): Promise<LoadedRun> {
+  const values = [key.teamId, key.generationId]
+  const [runs, log] = await Promise.all([
+    database.query<RunRow>({ text: loadRunSql, values }),
+    database.query<LogRow>({ text: loadLogSql, values }),
+  ])
+  const [run] = runs.rows
+  if (!run) throw new Failure('run.unknown', `There is no run ${key.generationId}.`)
+  const entries = log.rows.map(toSavedEntry)
+  const digests = lastDigests(entries)
+  const texts = await database.query<{ digest: string; body: string }>({
+    text: loadTextsSql,
+    values: [key.teamId, Object.values(digests)],
+  })
+  const bodies = new Map(texts.rows.map((row) => [row.digest, row.body]))
+  return {
+    entries,
+    epoch: run.epoch,
+    level: run.level === 0 ? 0 : 1,
+    executorId: run.executor_id,
+    teamId: key.teamId,
+    claims: run.claims,
+    ageMs: Number(run.age_ms),
+    systemPrompt: bodies.get(digests.system) ?? '',
+    toolsJson: bodies.get(digests.tools) ?? '[]',
+  }
+}
+
+type RunRow = { epoch: number; level: number; executor_id: string; claims: number; age_ms: string }
+type LogRow = { position: number; type: string; payload: string; shown: string | null; internal: string | null }
+type CommandRow = { team_id: string; generation_id: string; client_ref: string; payload: string }
+
+function toSavedEntry(row: LogRow): SavedEntry {
+  // What an older release or another hand wrote is read like anything from outside: an entry that is no fact fails here, by name.
+  const frame = readRunFact(`{"type":${JSON.stringify(row.type)},"payload":${row.payload}}`)
+  if ('unknown' in frame)
+    throw new Failure('run.unreadable', `Log entry ${row.position} has the unknown type "${row.type}".`)
+  const internal: EntryInternal | null = row.internal === null ? null : JSON.parse(row.internal)
+  const fact: RunFact = frame
+  return { position: row.position, fact, shown: row.shown, internal }
+}
+
+function lastDigests(entries: readonly SavedEntry[]): { system: string; tools: string } {
+  const toolbelt = entries.findLast((entry) => entry.fact.type === 'toolbelt')?.fact
+  if (toolbelt?.type !== 'toolbelt') return { system: '', tools: '' }
+  return { system: toolbelt.payload.system_digest, tools: toolbelt.payload.tools_digest }
+}
+
+function toCommand(row: CommandRow): InboxCommand {
+  const payload: { reason: string; by: string } = JSON.parse(row.payload)
+  return {
+    teamId: row.team_id,
+    generationId: row.generation_id,
+    clientRef: row.client_ref,
+    type: 'cancel_run',
+    reason: payload.reason,
+    by: payload.by,
+  }
+}

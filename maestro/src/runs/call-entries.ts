@@ -1,0 +1,80 @@
+import { bootstrapCommands } from './bootstrap.ts'
+import type { Drive } from './drive.ts'
+import type { LogEntry } from './log-entry.ts'
+import type { ToolRequest } from './ports.ts'
+import { limits } from '@codegen/protocol/limits'
+import { shownAnswer, shownResult } from './shown.ts'
+
+type CallSource = Pick<Drive, 'hands' | 'key' | 'ports'>
+
+/** The entries of the bootstrap: four calls, shown to the model as the first thing its assistant did. */
+export function bootstrapEntries(source: CallSource): LogEntry[] {
+  const calls = bootstrapCommands.map((command, index) => ({
+    toolId: source.ports.mintId(),
+    request: { id: `bootstrap_${index + 1}`, name: command.name, arguments: JSON.stringify(command.parameters) },
+    parameters: { ...command.parameters },
+  }))
+  const shown = shownAnswer(
+    '',
+    calls.map((call) => call.request),
+  )
+  return calls.map((call, index) => ({
+    fact: {
+      type: 'tool_call',
+      payload: {
+        generation_id: source.key.generationId,
+        tool_id: call.toolId,
+        tool_name: call.request.name,
+        parameters: call.parameters,
+        bootstrap: true,
+      },
+    },
+    shown: index === 0 ? shown : null,
+    internal: {
+      request_id: call.request.id,
+      journal_id: source.hands.journalId,
+      timeout_ms: limits.bootstrapCallMsMax,
+    },
+  }))
+}
+
+/** The entries of what an answer asked for: a call where it is right, an error for the model where it is not. */
+export function requestEntries(drive: Drive): LogEntry[] {
+  return drive.run().pendingRequests.map((request) => requestEntry(drive, request))
+}
+
+function requestEntry(drive: Drive, request: ToolRequest): LogEntry {
+  const checked = drive.toolbelt.check(request)
+  const toolId = drive.ports.mintId()
+  const generation_id = drive.key.generationId
+  if (checked.kind === 'call') {
+    return {
+      fact: {
+        type: 'tool_call',
+        payload: { generation_id, tool_id: toolId, tool_name: request.name, parameters: checked.parameters },
+      },
+      shown: null,
+      internal: {
+        request_id: request.id,
+        journal_id: drive.hands.journalId,
+        ...(checked.timeoutMs === undefined ? {} : { timeout_ms: checked.timeoutMs }),
+      },
+    }
+  }
+  const { code, message } = checked.failure
+  return {
+    fact: {
+      type: 'tool_call_finished',
+      payload: {
+        generation_id,
+        tool_id: toolId,
+        tool_name: request.name.slice(0, 200),
+        status: 'error',
+        result: message,
+        error: { code, message },
+      },
+    },
+    shown: shownResult(request.id, message),
+    internal: { request_id: request.id, wrong: true },
+  }
+}

@@ -1,0 +1,99 @@
+import type { RunFactOf } from '@codegen/protocol/wire'
+import { askModel } from './ask-model.ts'
+import { bootstrapEntries, requestEntries } from './call-entries.ts'
+import { toRunTool } from './drive.ts'
+import type { Drive } from './drive.ts'
+import { unshown } from './log-entry.ts'
+import type { Ending } from './ports.ts'
+import { nextStep } from './step.ts'
+import type { Step } from './step.ts'
+import { takeLetters } from './take-letters.ts'
+
+/**
+ * Drives a run until it has ended or belongs to somebody else: take what arrived, decide, do. Nothing is acted on before it is on record, but a
+ * request to the model may leave while the results it tells of are being written.
+ */
+export async function driveRun(drive: Drive): Promise<void> {
+  takeLetters(drive)
+  sendOpenCalls(drive)
+  for (;;) {
+    takeLetters(drive)
+    if (drive.isReleased()) return
+    const step = nextStep(drive.run(), drive.ending(), drive.cancelled)
+    if (step.kind === 'done') break
+    if (!(await performStep(drive, step))) break
+  }
+  await drive.commit()
+  drive.release()
+}
+
+/** Performs one step; false when the run is no longer this replica's. */
+async function performStep(drive: Drive, step: Exclude<Step, { kind: 'done' }>): Promise<boolean> {
+  switch (step.kind) {
+    case 'bootstrap':
+      drive.stage(bootstrapEntries(drive))
+      return sendStaged(drive)
+    case 'call-tools':
+      drive.stage(requestEntries(drive))
+      return sendStaged(drive)
+    case 'ask-model':
+      return askModel(drive)
+    case 'cancel-calls':
+      return cancelCalls(drive, step.toolIds, step.reason)
+    case 'await-results':
+    case 'await-approval':
+      // Not awaited: an acknowledgement that cannot be written shows at the next commit, and letters are taken meanwhile.
+      void drive.commit()
+      await drive.mailbox.arrival()
+      return true
+    case 'finish':
+      return finish(drive, step.ending)
+  }
+}
+
+/** Commits what is staged, then sends the calls among it. */
+async function sendStaged(drive: Drive): Promise<boolean> {
+  if (!(await drive.commit())) return false
+  sendOpenCalls(drive)
+  return true
+}
+
+function sendOpenCalls(drive: Drive): void {
+  const run = drive.run()
+  drive.hands.callTools([...run.openCalls.keys()].flatMap((toolId) => toRunTool(run, toolId) ?? []))
+}
+
+async function cancelCalls(drive: Drive, toolIds: readonly string[], reason: string): Promise<boolean> {
+  if (!(await drive.commit())) return false
+  const { generationId } = drive.key
+  drive.outlet.decoration({ type: 'run_status', payload: { generation_id: generationId, status: 'cancelling' } })
+  for (const toolId of toolIds) {
+    drive.cancelled.add(toolId)
+    drive.hands.cancelTool(generationId, toolId, reason)
+  }
+  return true
+}
+
+async function finish(drive: Drive, ending: Ending): Promise<boolean> {
+  const run = drive.run()
+  const summary = run.lastAnswer?.hasRequests === false ? run.lastAnswer.content : ''
+  const fact: RunFactOf<'run_finished'> = {
+    type: 'run_finished',
+    payload: {
+      generation_id: run.generationId,
+      status: ending.status,
+      summary,
+      usage: {
+        turns: run.turns,
+        input_tokens: run.usage.inputTokens,
+        output_tokens: run.usage.outputTokens,
+        cached_tokens: run.usage.cachedTokens,
+      },
+      ...(ending.error ? { error: ending.error } : {}),
+    },
+  }
+  drive.stage([unshown(fact)])
+  if (!(await drive.commit())) return false
+  drive.hands.runFinished({ run: drive.run(), status: ending.status, summary, error: ending.error })
+  return true
+}

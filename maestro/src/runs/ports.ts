@@ -1,0 +1,155 @@
+import type { Failure } from '@codegen/protocol/failure'
+import type { EventPosition } from '@codegen/protocol/ids'
+import type { RunOutcome, RunTool } from '@codegen/protocol/wire'
+import type { LogEntry, SavedEntry } from './log-entry.ts'
+import type { Run } from './run.ts'
+
+/** Where a run is kept: `epoch` is the one its owner holds. */
+export type RunKey = { readonly teamId: string; readonly generationId: string }
+
+/** What the brain needs of a model. `llm/` provides it. */
+export type ModelClient = {
+  /** The model a run uses when it names none. Fails with model.unconfigured, model.unreachable or model.unknown in one sentence that says what to set. */
+  defaultModel(signal: AbortSignal): Promise<string>
+  /**
+   * Sends one chat-completions request (`body` is its JSON text, sent byte for byte) and reads the streamed answer. Transient faults (429, 5xx,
+   * cut and stalled streams) are tried again inside, each time after `onRestart`. Never rejects for a fault of the model: those are values.
+   */
+  ask(request: ModelRequest, signal: AbortSignal): Promise<ModelAnswer | ModelFault>
+}
+
+export type ModelRequest = {
+  readonly body: string
+  onText(delta: string): void
+  onReasoning(delta: string): void
+  /** What was shown of this answer is void: it is asked for again. */
+  onRestart(reason: string): void
+}
+
+export type ModelAnswer = {
+  readonly kind: 'answer'
+  readonly content: string
+  readonly requests: readonly ToolRequest[]
+  readonly finishReason: 'stop' | 'tool_calls' | 'length' | 'content_filter' | 'other'
+  readonly usage: ModelUsage
+}
+
+export type ModelFault = { readonly kind: 'fault'; readonly failure: Failure }
+
+/** A tool call as the model wrote it; nothing of it was checked. */
+export type ToolRequest = { readonly id: string; readonly name: string; readonly arguments: string }
+
+/** Tokens of one answer; zeros when the server told none. */
+export type ModelUsage = { readonly inputTokens: number; readonly outputTokens: number; readonly cachedTokens: number }
+
+/** What the brain needs of Postgres for a run it owns. */
+export type RunLog = {
+  /**
+   * Appends entries in one statement, fenced by the run's epoch and length: true when they are on record, false when this replica does not own
+   * the run any more (nothing was written). Fails with postgres.unreachable.
+   */
+  append(append: RunAppend): Promise<boolean>
+  /** The facts after a position, oldest first, at most `limit`. */
+  factsAfter(key: RunKey, position: number, limit: number): Promise<readonly PublishedEvent[]>
+  /** Marks commands as taken. */
+  markTaken(key: RunKey, clientRefs: readonly string[]): Promise<void>
+}
+
+export type RunAppend = RunKey & {
+  readonly epoch: number
+  /** The run's length before these entries. */
+  readonly length: number
+  readonly entries: readonly LogEntry[]
+  readonly summary: RunSummaryChange
+}
+
+/** What the run's row says beside its log, for lists. */
+export type RunSummaryChange = {
+  readonly status: string
+  readonly turns: number
+  readonly inputTokens: number
+  readonly outputTokens: number
+  readonly error: string | null
+  readonly finished: boolean
+}
+
+/** An event as every viewer is sent it. `text` is the JSON of `{type, payload}`. */
+export type PublishedEvent = { readonly at: EventPosition; readonly type: string; readonly text: string }
+
+/** What the brain needs of the event bus. It is a cache: never the only place a fact is in. */
+export type EventBus = {
+  /** Hands events to viewers, in order. Never throws and never waits. */
+  publish(key: RunKey, events: readonly PublishedEvent[]): void
+  /**
+   * Calls back with events of this run from now on (and perhaps some before), in order, perhaps with gaps. `owner` hears only this
+   * replica's own runs, without a detour; `anywhere` hears them from every replica.
+   */
+  subscribe(key: RunKey, scope: 'owner' | 'anywhere', listener: (events: readonly PublishedEvent[]) => void): () => void
+}
+
+/** What the brain needs of the executor that holds a run's hands. */
+export type Hands = {
+  readonly journalId: string
+  /** Sends calls that are on record, in order. */
+  callTools(calls: readonly RunTool[]): void
+  cancelTool(generationId: string, toolId: string, reason: string): void
+  /** Tells the executor that a reliable message of its is on record. */
+  stored(ref: string): void
+  runFinished(finish: RunFinish): void
+}
+
+export type RunFinish = {
+  readonly run: Run
+  readonly status: RunOutcome
+  readonly summary: string
+  readonly error: { readonly code: string; readonly message: string } | undefined
+}
+
+/** Which tools a run's executor offers, and the judge of what a model asks of them. `toolbelt/` provides it. */
+export type Toolbelt = {
+  readonly names: readonly string[]
+  /** The JSON text of the request's `tools`, the same bytes for the same tools. */
+  readonly json: string
+  readonly digest: string
+  /** Parses a request's arguments and checks them against the tool's schema; nothing is coerced or guessed. */
+  check(request: ToolRequest): CheckedRequest
+}
+
+export type CheckedRequest =
+  | { readonly kind: 'call'; readonly parameters: Record<string, unknown>; readonly timeoutMs: number | undefined }
+  | { readonly kind: 'wrong'; readonly failure: Failure }
+
+/** Says when a run must end for its own good. `safeguards/` provides it. */
+export type Safeguards = { endingOf(run: Run, elapsedMs: number): Ending | undefined }
+
+/** Why and how a run ends. */
+export type Ending = {
+  readonly status: RunOutcome
+  readonly error: { readonly code: string; readonly message: string } | undefined
+}
+
+/** Everything the brain is given. */
+export type BrainPorts = {
+  readonly model: ModelClient
+  readonly log: RunLog
+  readonly bus: EventBus
+  readonly safeguards: Safeguards
+  /** Monotonic milliseconds. */
+  now(): number
+  /** At least 122 random bits. */
+  mintId(): string
+}
+
+/** A run as it is loaded when it is claimed. */
+export type LoadedRun = {
+  readonly entries: readonly SavedEntry[]
+  readonly epoch: number
+  readonly level: 0 | 1
+  readonly executorId: string
+  readonly teamId: string
+  readonly claims: number
+  /** How long ago it was started, by Postgres' clock. */
+  readonly ageMs: number
+  readonly systemPrompt: string
+  readonly toolsJson: string
+}

@@ -1,0 +1,194 @@
+import type { RunFactOf, RunMode, RunOutcome, RunTool } from '@codegen/protocol/wire'
+import { limits } from '@codegen/protocol/limits'
+import type { RunBounds, SavedEntry } from './log-entry.ts'
+import type { ToolRequest } from './ports.ts'
+
+/** A run as its log tells it: a fold, never changed in place. */
+export type Run = {
+  readonly generationId: string
+  readonly sessionId: string
+  readonly cwd: string
+  readonly mode: RunMode
+  readonly model: string
+  readonly bounds: RunBounds
+  /** Position of the last entry; the log's length. */
+  readonly length: number
+  readonly bootstrap: 'none' | 'open' | 'done'
+  readonly turns: number
+  readonly usage: { readonly inputTokens: number; readonly outputTokens: number; readonly cachedTokens: number }
+  readonly lastAnswer: LastAnswer | undefined
+  /** What the last answer asked for and no entry has taken up yet. */
+  readonly pendingRequests: readonly ToolRequest[]
+  readonly openCalls: ReadonlyMap<string, OpenCall>
+  /** Open calls that wait for their owner's answer. */
+  readonly openQuestions: ReadonlySet<string>
+  /** Answers in a row that asked for something wrong. */
+  readonly wrongAnswers: number
+  /** Answers in a row that asked for the same calls. */
+  readonly sameAnswers: number
+  readonly cancel: { readonly reason: string; readonly by: string } | undefined
+  readonly outcome: RunOutcome | undefined
+  /** What went wrong, once it has ended so. */
+  readonly error: string | null
+}
+
+export type LastAnswer = {
+  readonly content: string
+  readonly finishReason: string
+  readonly requestsKey: string
+  readonly hasRequests: boolean
+  readonly hasWrong: boolean
+}
+
+export type OpenCall = {
+  readonly tool: Pick<RunTool, 'tool_name' | 'tool_id' | 'parameters'>
+  readonly bootstrap: boolean
+  readonly requestId: string
+  readonly journalId: string
+  readonly timeoutMs: number | undefined
+}
+
+/** Folds a whole log. Fails as an assertion when its first entry is not `run_started`. */
+export function foldRun(entries: readonly SavedEntry[]): Run {
+  const [first, ...rest] = entries
+  if (first?.fact.type !== 'run_started') throw new TypeError('A run begins with run_started.')
+  return rest.reduce(applyEntry, startedRun(first.fact, first))
+}
+
+/** The run after one more entry. */
+export function applyEntry(run: Run, entry: SavedEntry): Run {
+  return { ...change(run, entry), length: entry.position }
+}
+
+function startedRun(fact: RunFactOf<'run_started'>, entry: SavedEntry): Run {
+  const { generation_id, session_id, cwd, mode, model } = fact.payload
+  return {
+    generationId: generation_id,
+    sessionId: session_id,
+    cwd,
+    mode,
+    model,
+    bounds: entry.internal?.limits ?? {
+      turns: limits.turnsDefault,
+      tokens: limits.tokensDefault,
+      seconds: limits.runSecondsDefault,
+    },
+    length: entry.position,
+    bootstrap: 'none',
+    turns: 0,
+    usage: { inputTokens: 0, outputTokens: 0, cachedTokens: 0 },
+    lastAnswer: undefined,
+    pendingRequests: [],
+    openCalls: new Map(),
+    openQuestions: new Set(),
+    wrongAnswers: 0,
+    sameAnswers: 0,
+    cancel: undefined,
+    outcome: undefined,
+    error: null,
+  }
+}
+
+function change(run: Run, entry: SavedEntry): Run {
+  const { fact } = entry
+  switch (fact.type) {
+    case 'tool_call':
+      return openCall(run, fact, entry)
+    case 'bootstrap_result':
+    case 'tool_call_finished':
+      return closeCall(run, fact.payload.tool_id, entry)
+    case 'agent_message':
+      return answered(run, fact)
+    case 'usage':
+      return { ...run, usage: addUsage(run.usage, fact) }
+    case 'approval_requested':
+      return { ...run, openQuestions: new Set([...run.openQuestions, fact.payload.tool_id]) }
+    case 'approval_resolved':
+      return { ...run, openQuestions: without(run.openQuestions, fact.payload.tool_id) }
+    case 'cancel_requested':
+      return { ...run, cancel: { reason: fact.payload.reason, by: fact.payload.by } }
+    case 'run_finished':
+      return finished(run, fact)
+    case 'run_started':
+    case 'toolbelt':
+    case 'input':
+    case 'claimed':
+      return run
+  }
+}
+
+function openCall(run: Run, fact: RunFactOf<'tool_call'>, entry: SavedEntry): Run {
+  const { tool_id, tool_name, parameters, bootstrap } = fact.payload
+  const requestId = entry.internal?.request_id ?? tool_id
+  const call: OpenCall = {
+    tool: { tool_id, tool_name, parameters },
+    bootstrap: bootstrap === true,
+    requestId,
+    journalId: entry.internal?.journal_id ?? '',
+    timeoutMs: entry.internal?.timeout_ms,
+  }
+  return {
+    ...run,
+    bootstrap: call.bootstrap ? 'open' : run.bootstrap,
+    openCalls: new Map([...run.openCalls, [tool_id, call]]),
+    pendingRequests: run.pendingRequests.filter((request) => request.id !== requestId),
+  }
+}
+
+function closeCall(run: Run, toolId: string, entry: SavedEntry): Run {
+  const openCalls = new Map(run.openCalls)
+  openCalls.delete(toolId)
+  const bootstrapping = [...openCalls.values()].some((call) => call.bootstrap)
+  const wrong = entry.internal?.wrong === true
+  const requestId = entry.internal?.request_id
+  return {
+    ...run,
+    openCalls,
+    openQuestions: without(run.openQuestions, toolId),
+    bootstrap: run.bootstrap === 'open' && !bootstrapping ? 'done' : run.bootstrap,
+    pendingRequests: run.pendingRequests.filter((request) => request.id !== requestId),
+    wrongAnswers: wrong && run.lastAnswer?.hasWrong === false ? run.wrongAnswers + 1 : run.wrongAnswers,
+    lastAnswer: wrong && run.lastAnswer ? { ...run.lastAnswer, hasWrong: true } : run.lastAnswer,
+  }
+}
+
+function answered(run: Run, fact: RunFactOf<'agent_message'>): Run {
+  const { content, finish_reason, requests, turn } = fact.payload
+  const requestsKey = JSON.stringify(requests.map((request) => [request.name, request.arguments]))
+  const same = requests.length > 0 && run.lastAnswer?.requestsKey === requestsKey
+  return {
+    ...run,
+    turns: turn,
+    pendingRequests: requests,
+    lastAnswer: {
+      content,
+      finishReason: finish_reason,
+      requestsKey,
+      hasRequests: requests.length > 0,
+      hasWrong: false,
+    },
+    sameAnswers: same ? run.sameAnswers + 1 : 1,
+    // Only an answer in a row with a wrong one adds up: one that was right in between starts the count anew.
+    wrongAnswers: run.lastAnswer?.hasWrong ? run.wrongAnswers : 0,
+  }
+}
+
+function finished(run: Run, fact: RunFactOf<'run_finished'>): Run {
+  const { status, error } = fact.payload
+  return { ...run, outcome: status, error: error?.message ?? null, openCalls: new Map(), openQuestions: new Set() }
+}
+
+function addUsage(usage: Run['usage'], fact: RunFactOf<'usage'>): Run['usage'] {
+  return {
+    inputTokens: usage.inputTokens + fact.payload.input_tokens,
+    outputTokens: usage.outputTokens + fact.payload.output_tokens,
+    cachedTokens: usage.cachedTokens + fact.payload.cached_tokens,
+  }
+}
+
+function without(set: ReadonlySet<string>, member: string): ReadonlySet<string> {
+  if (!set.has(member)) return set
+  const rest = new Set(set)
+  rest.delete(member)
+  return rest
+}

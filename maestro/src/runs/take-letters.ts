@@ -1,0 +1,87 @@
+import { toToolStatus } from '@codegen/protocol/wire'
+import type { ToolResult } from '@codegen/protocol/wire'
+import type { Drive, Letter } from './drive.ts'
+import { unshown } from './log-entry.ts'
+import type { LogEntry } from './log-entry.ts'
+import { toResultText } from './result-text.ts'
+import { shownResult } from './shown.ts'
+
+/** Takes what has arrived for a run and stages what it means; what asked for it is acknowledged after the next commit. */
+export function takeLetters(drive: Drive): void {
+  for (const letter of drive.mailbox.takeAll()) takeLetter(drive, letter)
+}
+
+function takeLetter(drive: Drive, letter: Letter): void {
+  switch (letter.kind) {
+    case 'result':
+      takeResult(drive, letter.result)
+      return
+    case 'approval':
+      takeApproval(drive, letter.fact)
+      return
+    case 'cancel':
+      takeCancel(drive, letter)
+      return
+    case 'release':
+      drive.release()
+      return
+    case 'time':
+    case 'lost':
+      // The run's ending is known without them; these only wake the loop.
+      return
+  }
+}
+
+function takeResult(drive: Drive, result: ToolResult): void {
+  const acknowledge = (): void => drive.hands.stored(`tool_result:${result.tool_id}`)
+  const call = drive.run().openCalls.get(result.tool_id)
+  // A repeat of a result that is on record, or one that came too late: acknowledged, without effect.
+  if (!call) return drive.stage([], acknowledge)
+  drive.stage([toResultEntry(drive, result, call)], acknowledge)
+}
+
+function toResultEntry(
+  drive: Drive,
+  result: ToolResult,
+  call: { tool: { tool_name: string }; bootstrap: boolean; requestId: string },
+): LogEntry {
+  const status = toToolStatus(result.status)
+  const text = toResultText(result, status)
+  const fact = {
+    type: call.bootstrap ? ('bootstrap_result' as const) : ('tool_call_finished' as const),
+    payload: {
+      generation_id: drive.key.generationId,
+      tool_id: result.tool_id,
+      tool_name: call.tool.tool_name,
+      status,
+      result: text,
+      ...(result.error ? { error: { code: result.error.code, message: result.error.message } } : {}),
+      ...(result.truncated === undefined ? {} : { truncated: result.truncated }),
+      ...(result.bytes_total === undefined ? {} : { bytes_total: result.bytes_total }),
+      ...(result.duration_ms === undefined ? {} : { duration_ms: result.duration_ms }),
+      ...(result.structured === undefined ? {} : { structured: result.structured }),
+    },
+  }
+  return { fact, shown: shownResult(call.requestId, text), internal: { request_id: call.requestId } }
+}
+
+function takeApproval(drive: Drive, fact: Extract<Letter, { kind: 'approval' }>['fact']): void {
+  const { tool_id } = fact.payload
+  const acknowledge = (): void => drive.hands.stored(`${fact.type}:${tool_id}`)
+  const run = drive.run()
+  const isAsked = run.openQuestions.has(tool_id)
+  const isNews = run.openCalls.has(tool_id) && isAsked === (fact.type === 'approval_resolved')
+  drive.stage(isNews ? [unshown(fact)] : [], acknowledge)
+}
+
+function takeCancel(drive: Drive, letter: Extract<Letter, { kind: 'cancel' }>): void {
+  const { clientRef, reason, by } = letter
+  const { generationId } = drive.key
+  const entries: LogEntry[] = drive.run().cancel
+    ? []
+    : [unshown({ type: 'cancel_requested', payload: { generation_id: generationId, reason, by } })]
+  drive.stage(entries, () => {
+    // Failing to mark it costs one more look at the same command, which has no effect then.
+    drive.ports.log.markTaken(drive.key, [clientRef]).catch(() => undefined)
+  })
+}
