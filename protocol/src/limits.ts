@@ -55,4 +55,7 @@ export const limits = {
   localRequestMs: 30_000,
   /** Requests of one client that may be open at once on the local socket. */
   openRequestsMax: 256,
+  /** The longest path of a Unix socket on Linux, and where BSD's rule holds (macOS). */
+  socketPathBytesMax: 107,
+  socketPathBytesMaxBsd: 103,
 } as const

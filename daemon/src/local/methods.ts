@@ -1,0 +1,66 @@
+import { Failure } from '@codegen/protocol/failure'
+import type { RpcMethod } from '@codegen/protocol/peer'
+import type { Call, Result } from './call.ts'
+import type { Client } from './client.ts'
+import { initialize } from './methods/initialize.ts'
+import { attachRun, cancelRun, getRun, listRuns, startRun } from './methods/run.ts'
+import { parseParameters } from './parse-parameters.ts'
+import type { MethodName } from './parse-parameters.ts'
+import type { LocalDaemon } from './ports.ts'
+
+/** Every request of the local socket. */
+const methods: { readonly [Name in MethodName]: (call: Call<Name>) => Result<Name> | Promise<Result<Name>> } = {
+  initialize,
+  'daemon/status': ({ daemon }) => daemon.status(),
+  'daemon/shutdown'({ daemon }) {
+    // The answer is written before anything that waits for an event.
+    setImmediate(() => daemon.shutdown())
+    return { pid: process.pid }
+  },
+  'run/start': startRun,
+  'run/attach': attachRun,
+  'run/detach'({ client, parameters }) {
+    client.detach(parameters.generation_id)
+    return {}
+  },
+  'run/list': listRuns,
+  'run/get': getRun,
+  'run/cancel': cancelRun,
+  'tools/list': ({ daemon }) => ({ tools: daemon.tools() }),
+  'approval/list': ({ daemon }) => ({ approvals: daemon.approvals.list() }),
+  'approval/respond'({ daemon, client, parameters }) {
+    daemon.approvals.respond(parameters.tool_id, parameters.option_id, client.introduction?.name ?? 'unknown')
+    return {}
+  },
+}
+
+/** The table as one client may use it: introduced first, parameters checked. */
+export function methodsFor(
+  client: Client,
+  behind: { daemon: LocalDaemon; version: string },
+): Record<string, RpcMethod> {
+  const bound: Record<string, RpcMethod> = {}
+  for (const name of methodNames()) bound[name] = bind(name, client, behind)
+  return bound
+}
+
+function bind<Name extends MethodName>(
+  name: Name,
+  client: Client,
+  behind: { daemon: LocalDaemon; version: string },
+): RpcMethod {
+  return (parameters, { signal }) => {
+    if (!client.introduction && name !== 'initialize') {
+      throw new Failure('client.not_initialized', 'Send "initialize" first.')
+    }
+    return methods[name]({ ...behind, client, signal, parameters: parseParameters(name, parameters) })
+  }
+}
+
+function methodNames(): MethodName[] {
+  return Object.keys(methods).filter(isMethodName)
+}
+
+function isMethodName(name: string): name is MethodName {
+  return Object.hasOwn(methods, name)
+}
