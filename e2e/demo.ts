@@ -1,8 +1,9 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { delimiter, dirname, join } from 'node:path'
+import { delimiter, join } from 'node:path'
 import { startScriptedModel } from '@codegen/scripted-model'
 import type { ScriptedModel } from '@codegen/scripted-model'
+import { toEnvironment } from '#demo/environment'
 import { createScratchProject } from '#demo/scratch-project'
 import type { ScratchProject } from '#demo/scratch-project'
 import { stopDaemon } from '#demo/stop-daemon'
@@ -45,29 +46,9 @@ async function show(project: ScratchProject, model: ScriptedModel): Promise<numb
 async function runCodegen({ folder, home }: ScratchProject, model: ScriptedModel): Promise<string | undefined> {
   say('', `$ codegen --auto "${prompt}"`)
   const codegen = join(checkout, 'cli', 'bin', 'codegen.cjs')
-  const code = await run(process.execPath, [codegen, '--auto', prompt], { folder, env: toEnvironment(home, model) })
+  const code = await run(process.execPath, [codegen, '--auto', prompt], { folder, env: toEnvironment(home, model.url) })
   if (code !== '0') return `codegen ended with ${code}`
   return model.requests.length > 0 ? undefined : 'the model was never asked'
-}
-
-/** Embedded defaults whatever the shell is set to, and the scripted model. */
-function toEnvironment(home: string, model: ScriptedModel): NodeJS.ProcessEnv {
-  const ours = /^(CODEGEN_|MAESTRO_|OPENAI_)|^(DATABASE|REDIS)_URL$/
-  const kept = Object.entries(process.env).filter(([name]) => !ours.test(name))
-  return {
-    ...Object.fromEntries(kept),
-    PATH: toPath(),
-    NO_PROXY: '127.0.0.1',
-    CODEGEN_HOME: home,
-    CODEGEN_MODEL: 'scripted',
-    OPENAI_API_KEY: 'scripted',
-    OPENAI_BASE_URL: model.url,
-  }
-}
-
-/** The project's tests run on the same Node as we do. */
-function toPath(): string {
-  return [dirname(process.execPath), process.env['PATH'] ?? ''].join(delimiter)
 }
 
 async function showDiff(project: ScratchProject): Promise<string | undefined> {

@@ -1,0 +1,40 @@
+import { cpus, loadavg, release } from 'node:os'
+import { createBenchPlace } from '#bench-place'
+import type { BenchPlace } from '#bench-place'
+import { measureDeltas } from '#measure-deltas'
+import { measureIdle } from '#measure-idle'
+import { measureStarts } from '#measure-starts'
+import { measureTurns } from '#measure-turns'
+import { measureWire } from '#measure-wire'
+import { toTable } from '#row'
+import type { Row } from '#row'
+
+const sections: readonly [string, (place: BenchPlace) => Promise<Row[]>][] = [
+  ['starts', measureStarts],
+  ['turns', measureTurns],
+  ['deltas', measureDeltas],
+  ['idle', measureIdle],
+  ['wire', (place) => measureWire(place.model)],
+]
+
+/** Measures the sections that were named, or all, and prints one table. */
+async function main(names: readonly string[]): Promise<void> {
+  const place = await createBenchPlace()
+  const rows: Row[] = []
+  try {
+    for (const [name, measure] of sections) {
+      if (names.length > 0 && !names.includes(name)) continue
+      process.stderr.write(`${name} ...\n`)
+      rows.push(...(await measure(place)))
+    }
+  } finally {
+    await place.remove()
+  }
+  const load = loadavg()[0]?.toFixed(1)
+  console.log(
+    `\n${cpus().length} processors, Node ${process.version}, ${process.platform} ${release()}, load ${load}\n`,
+  )
+  console.log(toTable(rows))
+}
+
+await main(process.argv.slice(2))

@@ -1,0 +1,17 @@
+import { delimiter, dirname } from 'node:path'
+
+/** The environment of a codegen with embedded defaults, whatever the shell is set to, that asks the model at `modelUrl`. */
+export function toEnvironment(home: string, modelUrl: string): NodeJS.ProcessEnv {
+  const ours = /^(CODEGEN|MAESTRO|OPENAI)_|^(DATABASE|REDIS)_URL$/
+  const kept = Object.entries(process.env).filter(([name]) => !ours.test(name))
+  return {
+    ...Object.fromEntries(kept),
+    // What the tools run by the name of `node` is the Node that runs us.
+    PATH: [dirname(process.execPath), process.env['PATH'] ?? ''].join(delimiter),
+    NO_PROXY: '127.0.0.1',
+    CODEGEN_HOME: home,
+    CODEGEN_MODEL: 'scripted',
+    OPENAI_API_KEY: 'scripted',
+    OPENAI_BASE_URL: modelUrl,
+  }
+}
