@@ -10,6 +10,7 @@ import { toEnvironment } from '@codegen/e2e/demo/environment'
 import { createBenchPlace } from '#bench-place'
 import type { BenchPlace } from '#bench-place'
 import { startCountingProxy } from '#counting-proxy'
+import type { CountingProxy } from '#counting-proxy'
 import { measureRun } from '#measure-run'
 import type { Row } from '#row'
 
@@ -19,12 +20,26 @@ const token = 'bench'
 export async function measureWire(model: BenchPlace['model']): Promise<Row[]> {
   const home = await mkdtemp(join(tmpdir(), 'codegen-'))
   const port = await freePort()
-  const maestro = await startMaestro({
-    ...toEnvironment(home, model.url),
-    MAESTRO_PORT: String(port),
-    MAESTRO_TOKENS: token,
-  })
   const proxy = await startCountingProxy(port)
+  try {
+    const maestro = await startMaestro({
+      ...toEnvironment(home, model.url),
+      MAESTRO_PORT: `${port}`,
+      MAESTRO_TOKENS: token,
+    })
+    try {
+      return await countRun(model, proxy)
+    } finally {
+      maestro.kill('SIGTERM')
+      if (maestro.exitCode === null) await once(maestro, 'exit')
+    }
+  } finally {
+    await proxy.stop()
+    await rm(home, { recursive: true, force: true, maxRetries: 5 })
+  }
+}
+
+async function countRun(model: BenchPlace['model'], proxy: CountingProxy): Promise<Row[]> {
   const url = `ws://127.0.0.1:${proxy.port}/v1/executor`
   const place = await createBenchPlace({ CODEGEN_MAESTRO_URL: url, CODEGEN_TOKEN: token })
   try {
@@ -32,10 +47,6 @@ export async function measureWire(model: BenchPlace['model']): Promise<Row[]> {
     return [{ what: 'codegend to Maestro, 51 turns', unit: 'kB', ours: proxy.bytesUp() / 1000, budget: 60 }]
   } finally {
     await place.remove()
-    await proxy.stop()
-    maestro.kill('SIGTERM')
-    if (maestro.exitCode === null) await once(maestro, 'exit')
-    await rm(home, { recursive: true, force: true, maxRetries: 5 })
   }
 }
 

@@ -29,15 +29,10 @@ export function toTable(rows: readonly Row[]): string {
   return `${lines.join('\n')}\n`
 }
 
-/** Whether a figure is over its budget, or was not got. */
-export function isMiss({ ours, budget }: Row): boolean {
-  return Number.isNaN(ours) || (budget !== undefined && ours > budget)
-}
-
 function verdict(row: Row): string {
   if (Number.isNaN(row.ours)) return 'not measured'
   if (row.budget === undefined) return ''
-  return isMiss(row) ? 'MISSED' : 'ok'
+  return row.ours > row.budget ? 'MISSED' : 'ok'
 }
 
 function toBudget({ budget, unit, because }: Row): string {
