@@ -3,6 +3,7 @@ import { isAbsolute, relative, sep } from 'node:path'
 import type { FileContent, FileHead, Files, FileStat } from '@codegen/kit'
 import { shownPath } from '@codegen/kit'
 import { Failure } from '@codegen/protocol/failure'
+import { limits } from '#limits'
 import { digestOf } from './digest.ts'
 import { fileFailure, isErrorCode } from './file-failure.ts'
 import { listFolder } from './list-folder.ts'
@@ -53,7 +54,8 @@ export function createFiles(options: FilesOptions): Files {
     async list(path, { depth, entriesMax }) {
       const place = await findIn(options, [options.root], path)
       if (place.kind !== 'there') throw notFound(path)
-      return listFolder({ folder: place.path, root: options.root, shown: path, depth, entriesMax })
+      const scannedMax = limits.folderEntriesScannedMax
+      return listFolder({ folder: place.path, root: options.root, shown: path, depth, entriesMax, scannedMax })
     },
   }
 }

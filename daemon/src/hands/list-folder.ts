@@ -2,7 +2,6 @@ import type { Dirent } from 'node:fs'
 import { opendir, readlink } from 'node:fs/promises'
 import { join, relative } from 'node:path'
 import type { FileEntry, FileListing } from '@codegen/kit'
-import { limits } from '#limits'
 import { fileFailure } from './file-failure.ts'
 import { ignoredAbove, withGitignoreOf } from './gitignore-files.ts'
 import type { IgnoredPaths } from './ignored-paths.ts'
@@ -17,6 +16,8 @@ export type ListRequest = {
   readonly shown: string
   readonly depth: number
   readonly entriesMax: number
+  /** Names looked at before it stops counting. */
+  readonly scannedMax: number
 }
 
 type Walk = ListRequest & {
@@ -56,7 +57,7 @@ export async function listFolder(request: ListRequest): Promise<FileListing> {
 
 /** Adds what one folder holds and returns the folders in it. */
 async function listOne(walk: Walk, level: Level): Promise<Level[]> {
-  if (walk.scanned >= limits.folderEntriesScannedMax) {
+  if (walk.scanned >= walk.scannedMax) {
     walk.isExact = false
     return []
   }
@@ -70,7 +71,9 @@ async function listOne(walk: Walk, level: Level): Promise<Level[]> {
       if (walk.entries.length === walk.entriesMax) break
       walk.entries.push(await toEntry(folder, { name, kind, path: joined(level.path, name) }))
     }
-    return names.filter(({ kind }) => kind === 'folder').map(({ name }) => ({ path: joined(level.path, name), ignored }))
+    return names
+      .filter(({ kind }) => kind === 'folder')
+      .map(({ name }) => ({ path: joined(level.path, name), ignored }))
   } catch (error) {
     if (level.path === '') throw fileFailure(error, walk.shown, 'read')
     // A folder that vanished or may not be read is named as an entry; what is in it is unknown.
@@ -84,7 +87,7 @@ type Reading = { folder: OpenFolder; path: string; ignored: IgnoredPaths }
 async function readNames(walk: Walk, { folder, path, ignored }: Reading): Promise<Named[]> {
   const names: Named[] = []
   for await (const entry of await opendir(folder.at('.'), { bufferSize: 1024 })) {
-    if (walk.scanned === limits.folderEntriesScannedMax) {
+    if (walk.scanned === walk.scannedMax) {
       walk.isExact = false
       break
     }
