@@ -14,15 +14,16 @@ export function createByteRing<Stream>(capacity: number): ByteRing<Stream> {
   let bytesDropped = 0
   let runs: { length: number; stream: Stream }[] = []
 
-  function dropOldest(excess: number): void {
-    bytesDropped += excess
-    bytesHeld -= excess
-    while (excess > 0) {
+  function dropOldest(bytes: number): void {
+    bytesDropped += bytes
+    bytesHeld -= bytes
+    let left = bytes
+    while (left > 0) {
       const oldest = runs[0]
       if (!oldest) return
-      const cut = Math.min(oldest.length, excess)
+      const cut = Math.min(oldest.length, left)
       oldest.length -= cut
-      excess -= cut
+      left -= cut
       if (oldest.length === 0) runs.shift()
     }
   }

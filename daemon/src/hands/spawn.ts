@@ -1,10 +1,11 @@
-import { realpath, stat } from 'node:fs/promises'
-import { resolve, sep } from 'node:path'
+import { stat } from 'node:fs/promises'
+import { shownPath } from '@codegen/kit'
 import type { Spawn, SpawnResult } from '@codegen/kit'
 import { Failure } from '@codegen/protocol/failure'
 import { limits } from '#limits'
 import { readCommandOutput } from './command-output.ts'
 import type { ProcessGroups } from './process-group.ts'
+import { findPlace } from './rooted-path.ts'
 import { startCommand, stoppedBy, untilEnded } from './running-command.ts'
 
 /** Where, as what and how long the commands of one call run. */
@@ -25,7 +26,7 @@ export type SpawnPlace = {
 
 /**
  * The only way to start a process: `sh -c` in a process group of its own, without terminal and standard input. When the promise resolves the group is
- * gone; it resolves within the limit + 3 s whatever the command does. Fails with tool.bad_arguments, file.not_found, file.not_regular,
+ * gone; it resolves within the limit + 3 s whatever the command does. Fails with tool.bad_arguments, file.not_found, file.bad_path,
  * file.outside_workspace or tool.failed, and then nothing was started; how a command ended is never a failure.
  */
 export function createSpawn(place: SpawnPlace): Spawn {
@@ -75,15 +76,8 @@ function refuseUnpassable(command: string): void {
 }
 
 async function toFolder({ root, cwd }: SpawnPlace, path: string): Promise<string> {
-  if (path.includes('\0')) throw new Failure('file.bad_path', 'The folder to run in holds a NUL character. Remove it.')
-  const folder = await realpath(resolve(cwd, path)).catch((error: unknown) => {
-    throw new Failure('file.not_found', `There is no folder ${path} to run in.`, { cause: error })
-  })
-  if (folder !== root && !folder.startsWith(root.endsWith(sep) ? root : root + sep)) {
-    throw new Failure('file.outside_workspace', `${path} is outside the project ${root}; commands run inside it.`)
-  }
-  if (!(await stat(folder)).isDirectory()) {
-    throw new Failure('file.not_regular', `${path} is not a folder, so no command can run in it.`)
-  }
-  return folder
+  const place = await findPlace(path, { cwd, roots: [root] })
+  if (place.kind !== 'there') throw new Failure('file.not_found', `There is no folder ${shownPath(path)} to run in.`)
+  if ((await stat(place.path)).isDirectory()) return place.path
+  throw new Failure('file.bad_path', `${shownPath(path)} is not a folder; a command runs in one.`)
 }
