@@ -10,5 +10,5 @@ export const limits = {
   comparedCharactersMax: 200,
   shownLineCharactersMax: 200,
   /** Share of words that two lines must have in common to be called alike. */
-  likenessMin: 0.4,
+  likenessMin: 0.3,
 } as const

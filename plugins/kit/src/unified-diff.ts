@@ -76,8 +76,10 @@ function oneHunk(before: string[], after: string[], common: { head: number; tail
   }
 }
 
+/** Where a side has no lines, the line before is named. */
 function headerOf({ oldStart, oldLines, newStart, newLines }: StructuredPatchHunk): string {
-  return `@@ -${oldStart},${oldLines} +${newStart},${newLines} @@`
+  const place = (start: number, count: number) => `${count === 0 ? start - 1 : start},${count}`
+  return `@@ -${place(oldStart, oldLines)} +${place(newStart, newLines)} @@`
 }
 
 function cutDiff(lines: string[], { linesMax, charactersMax }: DiffBounds): { text: string; truncated: boolean } {
