@@ -16,20 +16,19 @@ import {
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { performance } from 'node:perf_hooks'
-import type { Plugin, Tool, ToolReturn } from '@codegen/kit'
+import type { Tool } from '@codegen/kit'
 import { createHarness } from '@codegen/kit/harness'
-import editPlugin from '@codegen/plugin-edit'
-import getWorkingDirectoryPlugin from '@codegen/plugin-get-working-directory'
-import readFilePlugin from '@codegen/plugin-read-file'
-import readFolderPlugin from '@codegen/plugin-read-folder'
-import writeFilePlugin from '@codegen/plugin-write-file'
 import { Failure } from '@codegen/protocol/failure'
 import type { FailureCode } from '@codegen/protocol/failure'
+import { limits } from '@codegen/protocol/limits'
 import fc from 'fast-check'
 import { test } from 'tap'
 import type { Test } from 'tap'
 import { createFiles } from '#hands/files'
 import { createRunFilesMemory } from '#hands/run-files-memory'
+import { builtInPlugins } from './built-in.ts'
+
+const tools = await loadTools()
 
 test('ReadFile shows numbered lines and says how much there is', async (t) => {
   const { call } = workspace(t, { 'src/a.ts': 'one\n\n\ttwo\n' })
@@ -53,8 +52,10 @@ test('ReadFile shows 2,000 lines at most and where to go on', async (t) => {
 test('ReadFile shows whole lines within its bound, a long line cut and said so', async (t) => {
   const { call } = workspace(t, { wide: `${'x'.repeat(1_000)}\n`.repeat(500), line: `a\n${'é'.repeat(5_000)}\nb` })
   const wide = await call.read({ file_path: 'wide' })
-  t.ok(wide.length <= 100_200)
-  t.match(wide, /lines 1 to 99 shown, go on with offset 100\.\n/)
+  t.ok(wide.length <= limits.toolResultCharactersMax, 'no later bound cuts it again')
+  const [, last = ''] = /lines 1 to (\d+) shown, go on with offset \d+\.\n/.exec(wide) ?? []
+  t.match(await call.read({ file_path: 'wide', offset: Number(last) + 1 }), new RegExp(`lines ${Number(last) + 1} to `))
+  t.ok(wide.endsWith(`\n${last}\t${'x'.repeat(1_000)}`))
   t.match(
     await call.read({ file_path: 'line' }),
     /no line end at the end\.\n1\ta\n2\té{2000} \[line cut: the first 2,000 characters of 5,000 characters shown\]\n3\tb$/,
@@ -168,6 +169,14 @@ test('ReadFolder shows 1,000 entries at most and says so', async (t) => {
   t.match(text, /^many: 1,000 of 1,200 entries shown; /)
   t.equal(text.split('\n').length, 1_001)
   t.match(text, /\n0999$/)
+})
+
+test('ReadFolder shows as many long names as fit', async (t) => {
+  const name = (index: number) => `many/${'x'.repeat(100)}${String(index).padStart(4, '0')}`
+  const { call } = workspace(t, Object.fromEntries(Array.from({ length: 600 }, (_, index) => [name(index), ''])))
+  const text = await call.folder({ dir_path: 'many' })
+  t.ok(text.length <= limits.toolResultCharactersMax, 'no later bound cuts it again')
+  t.match(text, new RegExp(`^many: ${text.split('\n').length - 1} of 600 entries shown; `))
 })
 
 test('GetWorkingDirectory says the folder of the call', async (t) => {
@@ -412,7 +421,7 @@ test('a preview shows the whole change and does nothing', async (t) => {
 test('a change is told in numbers for programs, and a long diff is cut for the model', async (t) => {
   const { root, run, call } = workspace(t, { 'a.txt': 'x\n' })
   const content = Array.from({ length: 1_000 }, (_, index) => `line ${index}\n`).join('')
-  const created = await run(writeFilePlugin, { file_path: 'b.txt', content })
+  const created = await run('WriteFile', { file_path: 'b.txt', content })
   t.match(created.structured, {
     kind: 'file_change',
     path: 'b.txt',
@@ -421,7 +430,7 @@ test('a change is told in numbers for programs, and a long diff is cut for the m
     lines_removed: 0,
   })
   t.match(created.text, /\[diff cut: 40 of its 1,?001 lines shown\]$/)
-  const replaced = await run(writeFilePlugin, { file_path: 'a.txt', content })
+  const replaced = await run('WriteFile', { file_path: 'a.txt', content })
   t.match(replaced, { truncated: true, text: /\[diff cut: 400 of its 1,?002 lines shown\]$/ })
   await call.read({ file_path: 'a.txt' })
   t.same(readFileSync(join(root, 'a.txt'), 'utf8'), content)
@@ -438,26 +447,30 @@ function workspace(t: Test, tree: Record<string, string | Uint8Array>) {
   }
   const files = createFiles({ root, cwd: root, runMemory: createRunFilesMemory() })
   const harness = createHarness({ files, cwd: root, workspaceRoot: root })
-  const run = (plugin: Plugin, parameters: Parameters): Promise<Exclude<ToolReturn, string>> =>
-    harness.run(onlyTool(plugin), parameters)
-  const text = (plugin: Plugin) => async (parameters: Parameters) => (await run(plugin, parameters)).text
-  const preview = (plugin: Plugin) => async (parameters: Parameters) =>
-    (await onlyTool(plugin).preview?.(parameters, harness.context)) ?? {}
+  const run = (name: string, parameters: Parameters) => harness.run(toolNamed(name), parameters)
+  const text = (name: string) => async (parameters: Parameters) => (await run(name, parameters)).text
+  const preview = (name: string) => async (parameters: Parameters) =>
+    (await toolNamed(name).preview?.(parameters, harness.context)) ?? {}
   const call = {
-    read: text(readFilePlugin),
-    folder: text(readFolderPlugin),
-    where: text(getWorkingDirectoryPlugin),
-    write: text(writeFilePlugin),
-    edit: text(editPlugin),
-    previewWrite: preview(writeFilePlugin),
-    previewEdit: preview(editPlugin),
+    read: text('ReadFile'),
+    folder: text('ReadFolder'),
+    where: text('GetWorkingDirectory'),
+    write: text('WriteFile'),
+    edit: text('Edit'),
+    previewWrite: preview('WriteFile'),
+    previewEdit: preview('Edit'),
   }
   return { root, call, run }
 }
 
-function onlyTool(plugin: Plugin): Tool {
-  const [tool] = plugin.tools
-  if (!tool) throw new Error('The plugin has no tool.')
+async function loadTools(): Promise<Tool[]> {
+  const plugins = await Promise.all(builtInPlugins.map((plugin) => plugin.load()))
+  return plugins.flatMap((plugin) => [...plugin.default.tools])
+}
+
+function toolNamed(name: string): Tool {
+  const tool = tools.find((one) => one.name === name)
+  if (!tool) throw new Error(`No built-in is named ${name}.`)
   return tool
 }
 

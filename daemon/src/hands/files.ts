@@ -17,7 +17,7 @@ import type { Place } from './rooted-path.ts'
 import type { RunFilesMemory } from './run-files-memory.ts'
 
 export type FilesOptions = {
-  /** The run's root and the call's folder in it: real paths, taken with `canonicalFolder` when the run started. */
+  /** The run's root and the call's folder in it: real paths, taken when the run started. A root swapped for a link later no longer matches. */
   readonly root: string
   readonly cwd: string
   /** What the run last saw of its files; one for all its calls. */

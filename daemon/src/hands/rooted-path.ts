@@ -14,7 +14,7 @@ export type Place =
 
 /**
  * Finds where a path leads, every link on the way followed. Fails with file.outside_workspace unless that is inside one of `roots`, which must
- * be real paths (`canonicalFolder`), and with file.bad_path for what cannot be a path.
+ * be real paths, and with file.bad_path for what cannot be a path.
  */
 export async function findPlace(path: string, within: { cwd: string; roots: readonly string[] }): Promise<Place> {
   const absolute = toAbsolute(path, within.cwd)
@@ -28,15 +28,6 @@ export async function findPlace(path: string, within: { cwd: string; roots: read
     if (await isLink(current, path)) return { kind: 'dangling', path: current }
     names.unshift(basename(current))
   }
-}
-
-/** The real path of a folder, to be taken once, when a run starts: a root that is swapped for a link later no longer matches it. */
-export async function canonicalFolder(path: string): Promise<string> {
-  const real = await realpath(toAbsolute(path, process.cwd())).catch((error: unknown) => {
-    throw fileFailure(error, path, 'read')
-  })
-  if (!(await lstat(real)).isDirectory()) throw new Failure('file.bad_path', `${shownPath(path)} is not a folder.`)
-  return real
 }
 
 /** Whether a real path is a root or below it; `/proj2` is not inside `/proj`. */

@@ -6,7 +6,7 @@ export const limits = {
   strayBytesMax: 100_000,
   /** Of a diff, what a model is shown; and at most this much of one line. */
   diffLinesMax: 400,
-  diffCharactersMax: 30_000,
+  diffCharactersMax: 28_000,
   lineCharactersMax: 2_000,
   /** Of the diff of a new file, which its author has just written. */
   newFileDiffLinesMax: 40,
