@@ -1,0 +1,116 @@
+import { setTimeout as wait } from 'node:timers/promises'
+import { Failure, toFailure } from '@codegen/protocol/failure'
+import type { ModelAnswer, ModelClient, ModelFault, ModelRequest } from '#runs/ports'
+import { limits } from '#limits'
+import { createAnswer } from './answer.ts'
+import type { ModelBounds } from './answer.ts'
+import { explainNotFound, findDefaultModel } from './default-model.ts'
+import { parseDelta, toRecord } from './delta.ts'
+import { Breakdown } from './breakdown.ts'
+import { createModelServer } from './model-server.ts'
+import type { ModelConfig, ModelServer } from './model-server.ts'
+import { nextAttempt } from './retry.ts'
+import { toTrouble } from './trouble.ts'
+import type { Trouble } from './trouble.ts'
+
+/** The model client of one Maestro; `warm` before the first request saves its connection and the loading of the library. */
+export type OpenModelClient = ModelClient & {
+  /** Loads and connects ahead of a request; cheap when that is done already. Never fails. */
+  warm(): Promise<void>
+  /** Ends what is under way as cancelled and closes the connections. */
+  close(): Promise<void>
+}
+
+/** Opens nothing yet; a wrong configuration shows as the Failure of each method. */
+export function createModelClient(config: ModelConfig, bounds: ModelBounds = limits.model): OpenModelClient {
+  const server = createModelServer(config, bounds)
+  const closing = new AbortController()
+  const state: AskState = { isProven: false }
+
+  return {
+    async defaultModel(signal) {
+      const named = config.model?.trim()
+      if (server instanceof Failure) throw server
+      return named || (await findDefaultModel(server, signal))
+    },
+    async ask(request, signal) {
+      if (server instanceof Failure) return toFault(server)
+      return await askUntilAnswered({ server, request, state }, AbortSignal.any([signal, closing.signal])).catch(
+        (thrown: unknown) => toFault(toFailure(thrown)),
+      )
+    },
+    async warm() {
+      if (!(server instanceof Failure)) await server.warm().catch(() => {})
+    },
+    async close() {
+      closing.abort()
+      if (!(server instanceof Failure)) server.close()
+    },
+  }
+}
+
+/** `isProven`: this server has answered before. */
+type AskState = { isProven: boolean }
+type Asking = { readonly server: ModelServer; readonly request: ModelRequest; readonly state: AskState }
+
+async function askUntilAnswered(asking: Asking, signal: AbortSignal): Promise<ModelAnswer | ModelFault> {
+  const { server, request, state } = asking
+  let waitedMs = 0
+  for (let made = 1; !signal.aborted; made++) {
+    const outcome = await askOnce(asking, signal)
+    if (signal.aborted) break
+    if (outcome.kind === 'answer') return outcome
+    const { trouble } = outcome
+    if (trouble.kind === 'final') return toFault(trouble.failure)
+    if (trouble.kind === 'not-found') {
+      const model = String(toRecord(JSON.parse(request.body))['model'])
+      return toFault(await explainNotFound(server, { model, said: trouble.said, signal }))
+    }
+    const next = nextAttempt(
+      trouble,
+      { made, waitedMs, isProven: state.isProven },
+      { bounds: server.bounds, random: Math.random() },
+    )
+    if (next.kind === 'give-up') return toFault(next.failure)
+    if (outcome.isShown) request.onRestart(trouble.reason)
+    waitedMs += next.ms
+    await wait(next.ms, undefined, { signal }).catch(() => {})
+  }
+  return toFault(new Failure('client.cancelled', 'The request to the model was cancelled.'))
+}
+
+type Interruption = { readonly kind: 'interruption'; readonly trouble: Trouble; readonly isShown: boolean }
+
+async function askOnce({ server, request, state }: Asking, signal: AbortSignal): Promise<ModelAnswer | Interruption> {
+  const answer = createAnswer(request, server.bounds)
+  const attempt = new AbortController()
+  const abort = (): void => attempt.abort()
+  signal.addEventListener('abort', abort)
+  let isWhole = false
+  let finish: NodeJS.Timeout | undefined
+  try {
+    for await (const chunk of await server.ask(request.body, attempt.signal)) {
+      const delta = parseDelta(chunk)
+      if (delta.error !== undefined) throw new Breakdown({ kind: 'told', error: delta.error })
+      state.isProven = true
+      answer.add(delta)
+      if (answer.isFull()) break
+      if (answer.isFinished()) finish ??= setTimeout(abort, server.bounds.finishMsMax)
+    }
+    isWhole = !answer.isFull() && !attempt.signal.aborted
+    return answer.toAnswer()
+  } catch (thrown) {
+    // After its last word an answer is whole, however its stream ended.
+    if (answer.isFinished()) return answer.toAnswer()
+    return { kind: 'interruption', trouble: toTrouble(thrown, server), isShown: answer.isShown() }
+  } finally {
+    clearTimeout(finish)
+    signal.removeEventListener('abort', abort)
+    // What is left of the stream is not wanted; a whole one leaves its connection to the next request.
+    if (!isWhole) abort()
+  }
+}
+
+function toFault(failure: Failure): ModelFault {
+  return { kind: 'fault', failure }
+}

@@ -1,0 +1,108 @@
+import type { ProxyEnv } from 'node:http'
+import { Failure } from '@codegen/protocol/failure'
+import type { OpenAI } from 'openai'
+import type { Stream } from 'openai/core/streaming'
+import type { ModelBounds } from './answer.ts'
+import { Breakdown } from './breakdown.ts'
+import { createConnection } from './connection.ts'
+import { toRecord } from './delta.ts'
+import type { ServerName } from './trouble.ts'
+
+/** The model, as its owner names it: from OPENAI_API_KEY, OPENAI_BASE_URL, CODEGEN_MODEL and the proxy variables. */
+export type ModelConfig = {
+  readonly apiKey?: string | undefined
+  readonly baseUrl?: string | undefined
+  readonly model?: string | undefined
+  readonly proxies?: ProxyEnv | undefined
+}
+
+/** An OpenAI-compatible server. Its methods reject with whatever `toTrouble` reads. */
+export type ModelServer = ServerName & {
+  readonly isOpenAi: boolean
+  /** Sends a request as it is and gives the chunks of its answer. */
+  ask(body: string, signal: AbortSignal): Promise<AsyncIterable<unknown> | Iterable<unknown>>
+  /** The names of the models it offers. */
+  models(signal: AbortSignal): Promise<string[]>
+  /** Loads what a request needs and opens a connection. Never fails. */
+  warm(): Promise<void>
+  close(): void
+}
+
+/** Opens nothing yet. A Failure where the configuration leaves no server to ask. */
+export function createModelServer(config: ModelConfig, bounds: ModelBounds): ModelServer | Failure {
+  const key = config.apiKey?.trim() || undefined
+  const given = config.baseUrl?.trim() || undefined
+  const url = URL.parse(given ?? 'https://api.openai.com/v1')
+  if (!url || !/^https?:$/.test(url.protocol)) {
+    return new Failure('config.invalid', 'OPENAI_BASE_URL is no web address: it looks like http://127.0.0.1:11434/v1.')
+  }
+  const isOpenAi = url.hostname === 'api.openai.com'
+  if (!key && isOpenAi) return unconfigured()
+  if (key && !/^[\x21-\x7e]+$/.test(key)) {
+    return new Failure(
+      'model.unauthenticated',
+      'OPENAI_API_KEY holds a character that no request can carry: copy it again.',
+    )
+  }
+
+  const connection = createConnection(url, { bounds, proxies: config.proxies ?? {} })
+  let opened: Promise<OpenAI> | undefined
+  // The package takes 70 ms to load: not before it is needed.
+  const open = (): Promise<OpenAI> => (opened ??= openClient({ url, key, fetch: connection.fetch }))
+
+  return {
+    address: `${url.origin}${url.pathname}`.replace(/\/$/, ''),
+    key,
+    bounds,
+    isOpenAi,
+    async ask(body, signal) {
+      const client = await open()
+      const { data, response } = await client
+        .post<Stream<unknown>>('/chat/completions', {
+          body,
+          stream: true,
+          signal,
+          headers: { 'content-type': 'application/json', accept: 'text/event-stream' },
+        })
+        .withResponse()
+      const type = response.headers.get('content-type') ?? ''
+      if (type.includes('text/html')) throw new Breakdown({ kind: 'garbled', what: 'a web page' })
+      return type.includes('json') ? [await response.json()] : data
+    },
+    async models(signal) {
+      const client = await open()
+      const list = toRecord(await client.get('/models', { signal }))['data']
+      if (!Array.isArray(list)) throw new Breakdown({ kind: 'garbled', what: 'something else than a list of models' })
+      return list.map((entry) => toRecord(entry)['id']).filter((id) => typeof id === 'string')
+    },
+    async warm() {
+      connection.warm()
+      await open()
+    },
+    close: () => connection.close(),
+  }
+}
+
+function unconfigured(): Failure {
+  const local = 'or for a local server OPENAI_BASE_URL=http://127.0.0.1:11434/v1'
+  return new Failure(
+    'model.unconfigured',
+    `No model is configured: set OPENAI_API_KEY, ${local}; \`npm run demo\` shows CodeGen without one.`,
+  )
+}
+
+async function openClient(of: { url: URL; key: string | undefined; fetch: typeof globalThis.fetch }): Promise<OpenAI> {
+  const { OpenAI: Client } = await import('openai')
+  const { url, key, fetch } = of
+  return new Client({
+    apiKey: key ?? 'none',
+    adminAPIKey: null,
+    baseURL: url.href.replace(/\/$/, ''),
+    fetch,
+    maxRetries: 0,
+    // Longer than any bound of ours: the client tells a late answer from a dead one less well.
+    timeout: 2 ** 31 - 1,
+    logLevel: 'off',
+    ...(key ? {} : { defaultHeaders: { authorization: null } }),
+  })
+}
