@@ -46,7 +46,12 @@ async function show(project: ScratchProject, model: ScriptedModel): Promise<numb
 async function runCodegen({ folder, home }: ScratchProject, model: ScriptedModel): Promise<string | undefined> {
   say('', `$ codegen --auto "${prompt}"`)
   const codegen = join(checkout, 'cli', 'bin', 'codegen.cjs')
-  const code = await run(process.execPath, [codegen, '--auto', prompt], { folder, env: toEnvironment(home, model.url) })
+  // In a checkout the sources run, as they run us; what was built may be older.
+  const conditions = process.execArgv.filter((option) => option.startsWith('--conditions'))
+  const code = await run(process.execPath, [...conditions, codegen, '--auto', prompt], {
+    folder,
+    env: toEnvironment(home, model.url),
+  })
   if (code !== '0') return `codegen ended with ${code}`
   return model.requests.length > 0 ? undefined : 'the model was never asked'
 }
