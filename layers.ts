@@ -12,7 +12,7 @@ export const layers: Readonly<Record<string, Layer>> = {
   'plugins/*': { packages: ['plugins/kit', 'protocol'], leaves: ['limits'], folders: {} },
   daemon: {
     packages: ['protocol', 'plugins/kit'],
-    leaves: ['config', 'log', 'metrics', 'limits'],
+    leaves: ['config', 'log', 'metrics', 'limits', 'nearest-word'],
     folders: {
       link: ['calls'],
       local: ['calls', 'plugins', 'link'],
@@ -55,8 +55,12 @@ export const layers: Readonly<Record<string, Layer>> = {
     packages: ['protocol'],
     // What starts with the terminal's prompt carries no schema: the rest of the protocol is there as types.
     typesOnlyBut: ['@codegen/protocol/failure', '@codegen/protocol/limits', '@codegen/protocol/peer'],
-    leaves: ['client', 'config', 'limits'],
-    folders: { commands: ['render'], render: [] },
+    leaves: ['arguments', 'client', 'connect', 'dial', 'exit-code', 'limits', 'start-daemon', 'version'],
+    folders: {
+      commands: ['render', 'prompt', 'watch-run', 'with-client'],
+      approvals: ['render'],
+      render: [],
+    },
   },
   'scripted-model': { packages: [], leaves: ['limits'], folders: {} },
 }
@@ -69,7 +73,7 @@ export type Layer = {
   readonly typesOnlyBut?: readonly string[]
   /** Files directly in `src/` that every folder may import and that import nothing but one another. */
   readonly leaves: readonly string[]
-  /** Each folder of `src/` and the other folders it may import. */
+  /** Each folder of `src/` and the other folders, or files directly in `src/`, it may import. */
   readonly folders: Readonly<Record<string, readonly string[]>>
   /** Libraries that only these folders, and the files directly in `src/`, may import. */
   readonly libraries?: Readonly<Record<string, readonly string[]>>
