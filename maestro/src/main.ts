@@ -11,6 +11,7 @@ import { createModelClient } from '#llm/model-client'
 import { createExecutorStore } from '#postgres/executor-store'
 import { createRunList } from '#postgres/run-list'
 import { createRunLog } from '#postgres/run-log'
+import { createToolbelt } from '#toolbelt/toolbelt'
 import { safeguards } from '#safeguards/safeguards'
 import { readConfig, usage } from './config.ts'
 import type { Config } from './config.ts'
@@ -59,6 +60,7 @@ export async function startMaestro(config: Config, log: Log): Promise<Maestro> {
     store,
     presence,
     server: { name: 'maestro', version },
+    toToolbelt: createToolbelt,
     warn,
   })
 
@@ -82,7 +84,7 @@ export async function startMaestro(config: Config, log: Log): Promise<Maestro> {
   stack.defer(stopServing)
   const url = await listen(app, config.listen)
   if (config.listen.kind === 'unix') await chmod(config.listen.path, 0o600)
-  void model.warm()
+  model.warm().catch((thrown: unknown) => warn('The connection to the model could not be opened early.', thrown))
 
   const serving = stack.move()
   return {

@@ -1,7 +1,7 @@
 import { Failure } from '@codegen/protocol/failure'
 import type { CancelRun } from '@codegen/protocol/wire'
-import type { ConnectionPorts } from './connection.ts'
 import { toFrameText } from './frames.ts'
+import type { ConnectionPorts } from './ports.ts'
 
 /**
  * Takes a `cancel_run`: written to the run's inbox before it is acknowledged, so that whoever owns the run finds it. Fails with run.unknown. A run

@@ -2,41 +2,18 @@ import { toFailure } from '@codegen/protocol/failure'
 import type { Failure } from '@codegen/protocol/failure'
 import { parseEventId } from '@codegen/protocol/ids'
 import { closeCodes } from '@codegen/protocol/wire'
-import type { ExecutorFrame, Subscribe } from '@codegen/protocol/wire'
+import type { ExecutorFrame, Handshake, StartRun, Subscribe } from '@codegen/protocol/wire'
 import { readEvents } from '#runs/event-reader'
+import type { EventReading, EventSink } from '#runs/event-reader'
 import type { RunKey } from '#runs/ports'
-import type { CommunicatorPorts } from './executor-communicator.ts'
 import { cancelRun, unknownRun } from './cancel-run.ts'
 import { toRunEventText } from './frames.ts'
 import { greet, refuseHandshake } from './handshake.ts'
-import type { Greeted } from './handshake.ts'
-import { createOwnedRuns } from './owned-runs.ts'
-import type { OwnedRuns } from './owned-runs.ts'
-import type { Channel, InboxCommand, Principal } from './ports.ts'
+import { OwnedRuns } from './owned-runs.ts'
+import type { ConnectionPorts, Greeted, InboxCommand } from './ports.ts'
 import { readFrame } from './read-frame.ts'
 import { sendError } from './send-error.ts'
 import { startRun } from './start-run.ts'
-
-export type ConnectionPorts = CommunicatorPorts & {
-  readonly channel: Channel
-  readonly principal: Principal
-  onClaimed(greeted: Greeted): void
-  onClosed(greeted: Greeted | undefined): void
-}
-
-/** One executor's connection: frames in, and the runs it owns while it lasts. */
-export type Connection = {
-  receive(text: string): void
-  /** A command from the inbox; ignored when the run is not open here. */
-  command(command: InboxCommand): void
-  openRuns(): RunKey[]
-  /** Closes the socket and lets go of its runs. */
-  close(code: number, reason: string): void
-  /** The socket is closed, by whomever. */
-  closed(): void
-  /** Resolves when its runs have been let go. */
-  settled(): Promise<void>
-}
 
 type State =
   | { readonly kind: 'waiting' }
@@ -44,38 +21,136 @@ type State =
   | { readonly kind: 'open'; readonly greeted: Greeted; readonly runs: OwnedRuns }
   | { readonly kind: 'closed'; readonly settled: Promise<void> }
 
+type Open = Extract<State, { kind: 'open' }>
+
 const claimingFramesMax = 1_000
 
-export function createConnection(ports: ConnectionPorts): Connection {
-  const { channel } = ports
-  let state: State = { kind: 'waiting' }
-  const subscriptions = new Map<string, () => void>()
+/** One executor's connection: its frames, what it subscribed to, and the runs it owns while it lasts. */
+export class Connection {
+  readonly #ports: ConnectionPorts
+  readonly #subscriptions = new Map<string, () => void>()
+  #state: State = { kind: 'waiting' }
 
-  const tell = (failure: Failure, ref?: string): void => sendError(channel, failure, ref === undefined ? {} : { ref })
-  const leave = (): void => {
+  constructor(ports: ConnectionPorts) {
+    this.#ports = ports
+  }
+
+  /** Takes one frame. Never throws: what is wrong with it is answered, or closes the socket. */
+  receive(text: string): void {
+    const state = this.#state
     if (state.kind === 'closed') return
-    for (const unsubscribe of subscriptions.values()) unsubscribe()
-    const greeted = state.kind === 'open' ? state.greeted : undefined
-    state = { kind: 'closed', settled: state.kind === 'open' ? state.runs.releaseAll() : Promise.resolve() }
-    ports.onClosed(greeted)
+    const frame = readFrame(text, {
+      level: state.kind === 'open' ? state.greeted.level : 0,
+      tell: (failure) => this.#tell(failure),
+      close: (code, reason) => this.close(code, reason),
+      wrongResult: (toolId, reason) => state.kind === 'open' && state.runs.wrongResult(toolId, reason),
+    })
+    if (!frame) return
+    if (state.kind === 'open') return this.#handle(frame, state)
+    if (state.kind === 'claiming') {
+      if (state.frames.push(frame) > claimingFramesMax)
+        this.close(closeCodes.policy, 'too many messages before the welcome')
+    } else if (frame.type === 'handshake') this.#shakeHands(frame.payload)
+    else this.close(closeCodes.badHandshake, 'the first message must be a handshake')
   }
-  const close = (code: number, reason: string): void => {
-    channel.close(code, reason)
-    leave()
+
+  /** A command from the inbox; ignored when the run is not open here. */
+  command(command: InboxCommand): void {
+    if (this.#state.kind === 'open') this.#state.runs.command(command)
   }
-  const open = (greeted: Greeted): void => {
-    if (state.kind !== 'claiming') return
-    const { frames } = state
-    const runs = createOwnedRuns(ports, greeted, { close, subscribe })
-    state = { kind: 'open', greeted, runs }
-    ports.onClaimed(greeted)
+
+  openRuns(): RunKey[] {
+    return this.#state.kind === 'open' ? this.#state.runs.keys() : []
+  }
+
+  /** Closes the socket and lets go of its runs. */
+  close(code: number, reason: string): void {
+    this.#ports.channel.close(code, reason)
+    this.closed()
+  }
+
+  /** The socket is closed, by whomever. */
+  closed(): void {
+    const state = this.#state
+    if (state.kind === 'closed') return
+    for (const unsubscribe of this.#subscriptions.values()) unsubscribe()
+    const isOpen = state.kind === 'open'
+    this.#state = { kind: 'closed', settled: isOpen ? state.runs.releaseAll() : Promise.resolve() }
+    this.#ports.onClosed(isOpen ? state.greeted : undefined)
+  }
+
+  /** Resolves when its runs have been let go. */
+  settled(): Promise<void> {
+    return this.#state.kind === 'closed' ? this.#state.settled : Promise.resolve()
+  }
+
+  #tell(failure: Failure, ref?: string): void {
+    sendError(this.#ports.channel, failure, ref === undefined ? {} : { ref })
+  }
+
+  #shakeHands(handshake: Handshake): void {
+    this.#state = { kind: 'claiming', frames: [] }
+    greet(this.#ports, handshake).then(
+      (greeted) => this.#open(greeted),
+      (thrown: unknown) => refuseHandshake(this.#ports, thrown, (code, reason) => this.close(code, reason)),
+    )
+  }
+
+  #open(greeted: Greeted): void {
+    if (this.#state.kind !== 'claiming') return
+    const { frames } = this.#state
+    const runs = new OwnedRuns(this.#ports, greeted, {
+      close: (code, reason) => this.close(code, reason),
+      follow: (generationId, position) =>
+        this.#read(generationId, { after: { position, k: 0 }, scope: 'owner', isLive: true }),
+    })
+    const open: Open = { kind: 'open', greeted, runs }
+    this.#state = open
+    this.#ports.onClaimed(greeted)
     runs.takeOver()
-    if (greeted.level === 0) startSeedRun(greeted, runs)
-    for (const frame of frames) handle(frame)
+    if (greeted.level === 0) this.#startSeedRun(open)
+    for (const frame of frames) this.#handle(frame, open)
   }
-  const startSeedRun = (greeted: Greeted, runs: OwnedRuns): void => {
+
+  #handle(frame: ExecutorFrame, { greeted, runs }: Open): void {
+    switch (frame.type) {
+      case 'tool_result':
+      case 'tool_output_delta':
+      case 'approval_requested':
+      case 'approval_resolved':
+        return runs.deliver(frame, (failure, ref) => this.#tell(failure, ref))
+      case 'start_run':
+        return this.#startRun(frame.payload, { greeted, runs })
+      case 'cancel_run':
+        cancelRun(this.#ports, greeted.executorId, frame.payload).catch((thrown: unknown) =>
+          this.#tell(toFailure(thrown), `cancel_run:${frame.payload.client_ref}`),
+        )
+        return
+      case 'subscribe':
+        return this.#subscribe(frame.payload, { greeted, runs })
+      case 'unsubscribe':
+        return this.#unsubscribe(frame.payload.generation_id)
+      case 'goodbye':
+        return this.close(closeCodes.done, 'goodbye')
+      case 'handshake':
+        return this.close(closeCodes.policy, 'a second handshake')
+      case 'stored':
+      case 'error':
+        return
+    }
+  }
+
+  #startRun(start: StartRun, { greeted, runs }: Omit<Open, 'kind'>): void {
+    startRun(this.#ports, { greeted, runs, start }).catch((thrown: unknown) => {
+      const failure = toFailure(thrown)
+      if (failure.code === 'internal') this.#ports.warn('A run could not be started.', thrown)
+      runs.refuse(start.client_ref, failure)
+    })
+  }
+
+  #startSeedRun({ greeted, runs }: Open): void {
     const { initial_prompt, project_spec } = greeted.handshake
-    if (initial_prompt.trim() === '') return close(closeCodes.badHandshake, 'the handshake has no initial_prompt')
+    if (initial_prompt.trim() === '') return this.close(closeCodes.badHandshake, 'the handshake has no initial_prompt')
     const start = {
       client_ref: greeted.executorId,
       prompt: initial_prompt,
@@ -83,98 +158,43 @@ export function createConnection(ports: ConnectionPorts): Connection {
       mode: 'auto',
       project_spec,
     } as const
-    startRun(ports, { greeted, runs, start }).catch((thrown: unknown) => {
-      const failure = toFailure(thrown)
-      ports.warn('A run of the seed level could not be started.', thrown)
-      close(closeCodes.policy, failure.message)
+    startRun(this.#ports, { greeted, runs, start }).catch((thrown: unknown) => {
+      this.#ports.warn('A run of the seed level could not be started.', thrown)
+      this.close(closeCodes.policy, toFailure(thrown).message)
     })
   }
-  const shakeHands = (frame: Extract<ExecutorFrame, { type: 'handshake' }>): void => {
-    state = { kind: 'claiming', frames: [] }
-    greet(ports, frame.payload).then(open, (thrown: unknown) => refuseHandshake(ports, thrown, close))
-  }
-  const subscribe = ({ generation_id, after }: Subscribe): void => {
-    if (state.kind !== 'open') return
-    subscriptions.get(generation_id)?.()
-    const key = { teamId: ports.principal.teamId, generationId: generation_id }
-    const scope = state.runs.has(generation_id) ? 'owner' : 'anywhere'
-    const reading = { key, scope, after: (after && parseEventId(after)) || { position: 0, k: 0 } } as const
-    const sink = {
-      event: (event: Parameters<typeof toRunEventText>[1]) => channel.send(toRunEventText(generation_id, event)),
-      end: () => subscriptions.delete(generation_id),
-      fail: (thrown: unknown) => tell(toFailure(thrown), `subscribe:${generation_id}`),
-    }
-    subscriptions.set(generation_id, readEvents(ports.brain, reading, sink))
-  }
-  const subscribeIfOwn = (executorId: string, wanted: Subscribe): void => {
-    const { generation_id } = wanted
-    if (state.kind === 'open' && state.runs.has(generation_id)) return subscribe(wanted)
+
+  #subscribe(wanted: Subscribe, { greeted, runs }: Omit<Open, 'kind'>): void {
+    const { generation_id, after } = wanted
+    const reading = { after: (after && parseEventId(after)) || { position: 0, k: 0 } }
+    if (runs.has(generation_id)) return this.#read(generation_id, { ...reading, scope: 'owner' })
     const ref = `subscribe:${generation_id}`
-    ports.store.isRunOf({ teamId: ports.principal.teamId, generationId: generation_id }, executorId).then(
-      (isOwn) => (isOwn ? subscribe(wanted) : tell(unknownRun(generation_id), ref)),
-      (thrown: unknown) => tell(toFailure(thrown), ref),
-    )
-  }
-  const handle = (frame: ExecutorFrame): void => {
-    if (state.kind !== 'open') return
-    const { greeted, runs } = state
-    switch (frame.type) {
-      case 'tool_result':
-      case 'tool_output_delta':
-      case 'approval_requested':
-      case 'approval_resolved':
-        return runs.deliver(frame, tell)
-      case 'start_run':
-        startRun(ports, { greeted, runs, start: frame.payload }).catch((thrown: unknown) => {
-          const failure = toFailure(thrown)
-          if (failure.code === 'internal') ports.warn('A run could not be started.', thrown)
-          tell(failure, `start_run:${frame.payload.client_ref}`)
-        })
-        return
-      case 'cancel_run':
-        cancelRun(ports, greeted.executorId, frame.payload).catch((thrown: unknown) =>
-          tell(toFailure(thrown), `cancel_run:${frame.payload.client_ref}`),
-        )
-        return
-      case 'subscribe':
-        return subscribeIfOwn(greeted.executorId, frame.payload)
-      case 'unsubscribe':
-        subscriptions.get(frame.payload.generation_id)?.()
-        subscriptions.delete(frame.payload.generation_id)
-        return
-      case 'goodbye':
-        return close(closeCodes.done, 'goodbye')
-      case 'handshake':
-        return close(closeCodes.policy, 'a second handshake')
-      case 'stored':
-      case 'error':
-        return
-    }
+    this.#ports.store
+      .isRunOf({ teamId: this.#ports.principal.teamId, generationId: generation_id }, greeted.executorId)
+      .then(
+        (isOwn) => {
+          if (isOwn) this.#read(generation_id, { ...reading, scope: 'anywhere' })
+          else this.#tell(unknownRun(generation_id), ref)
+        },
+        (thrown: unknown) => this.#tell(toFailure(thrown), ref),
+      )
   }
 
-  return {
-    receive(text) {
-      if (state.kind === 'closed') return
-      const frame = readFrame(text, {
-        tell,
-        close,
-        level: state.kind === 'open' ? state.greeted.level : 0,
-        wrongResult: (toolId, reason) => state.kind === 'open' && state.runs.wrongResult(toolId, reason),
-      })
-      if (!frame) return
-      if (state.kind === 'open') return handle(frame)
-      if (state.kind === 'waiting') {
-        if (frame.type === 'handshake') return shakeHands(frame)
-        return close(closeCodes.badHandshake, 'the first message must be a handshake')
-      }
-      if (state.frames.push(frame) > claimingFramesMax) close(closeCodes.policy, 'too many messages before the welcome')
-    },
-    command(command) {
-      if (state.kind === 'open') state.runs.command(command)
-    },
-    openRuns: () => (state.kind === 'open' ? state.runs.keys() : []),
-    close,
-    closed: leave,
-    settled: () => (state.kind === 'closed' ? state.settled : Promise.resolve()),
+  #unsubscribe(generationId: string): void {
+    this.#subscriptions.get(generationId)?.()
+    this.#subscriptions.delete(generationId)
+  }
+
+  #read(generationId: string, reading: Omit<EventReading, 'key'>): void {
+    this.#unsubscribe(generationId)
+    if (this.#state.kind === 'closed') return
+    const { channel, brain, principal } = this.#ports
+    const sink: EventSink = {
+      event: (event) => channel.send(toRunEventText(generationId, event)),
+      end: () => this.#subscriptions.delete(generationId),
+      fail: (thrown) => this.#tell(toFailure(thrown), `subscribe:${generationId}`),
+    }
+    const key = { teamId: principal.teamId, generationId }
+    this.#subscriptions.set(generationId, readEvents(brain, { key, ...reading }, sink))
   }
 }

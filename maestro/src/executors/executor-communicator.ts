@@ -1,19 +1,8 @@
-import type { Failure } from '@codegen/protocol/failure'
 import { closeCodes } from '@codegen/protocol/wire'
 import { limits } from '#limits'
-import type { BrainPorts, RunKey } from '#runs/ports'
-import { createConnection } from './connection.ts'
-import type { Connection } from './connection.ts'
-import type { Channel, ExecutorStore, Presence, Principal } from './ports.ts'
-
-export type CommunicatorPorts = {
-  readonly brain: BrainPorts
-  readonly store: ExecutorStore
-  readonly presence: Presence
-  readonly server: { readonly name: string; readonly version: string }
-  /** Something went wrong that no executor can be told about. */
-  warn(message: string, thrown: unknown): void
-}
+import type { RunKey } from '#runs/ports'
+import { Connection } from './connection.ts'
+import type { Channel, CommunicatorPorts, Principal } from './ports.ts'
 
 /**
  * Who is connected to this replica. The connection that holds an executor owns its runs; the newest wins. Commands for runs that are
@@ -37,7 +26,7 @@ export function createExecutorCommunicator(ports: CommunicatorPorts): ExecutorCo
     }
   }
   const takeCommandsSafely = (keys: readonly RunKey[]): void => {
-    takeCommands(keys).catch((failure: Failure) =>
+    takeCommands(keys).catch((failure: unknown) =>
       ports.warn('Commands could not be read; they are looked for again.', failure),
     )
   }
@@ -51,7 +40,7 @@ export function createExecutorCommunicator(ports: CommunicatorPorts): ExecutorCo
 
   return {
     connect(channel, principal) {
-      const connection = createConnection({
+      const connection = new Connection({
         ...ports,
         channel,
         principal,

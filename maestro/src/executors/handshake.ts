@@ -3,21 +3,8 @@ import { limits as protocolLimits } from '@codegen/protocol/limits'
 import { closeCodes, protocolVersion } from '@codegen/protocol/wire'
 import type { Handshake } from '@codegen/protocol/wire'
 import { toFrameText } from './frames.ts'
-import type { ConnectionPorts } from './connection.ts'
-import type { ClaimedRun, ExecutorRecord } from './ports.ts'
+import type { ConnectionPorts, ExecutorRecord, Greeted } from './ports.ts'
 import { sendError } from './send-error.ts'
-
-/** An executor that has been let in. */
-export type Greeted = {
-  readonly level: 0 | 1
-  readonly executorId: string
-  readonly executorKey: string
-  readonly epoch: number
-  readonly journalId: string
-  readonly handshake: Handshake
-  /** Runs it had open before. */
-  readonly runs: readonly ClaimedRun[]
-}
 
 /**
  * Takes a handshake: claims the executor and its open runs for this connection, and welcomes an executor of level 1. Fails with

@@ -1,148 +1,182 @@
 import { Failure } from '@codegen/protocol/failure'
 import { closeCodes } from '@codegen/protocol/wire'
-import type { ExecutorFrame, Subscribe } from '@codegen/protocol/wire'
+import type { ExecutorFrame, RunTool } from '@codegen/protocol/wire'
 import type { Drive } from '#runs/drive'
+import type { SavedEntry } from '#runs/log-entry'
 import { driveRun } from '#runs/loop'
 import type { Hands, RunKey, Toolbelt } from '#runs/ports'
-import { createToolbelt } from '#toolbelt/toolbelt'
-import type { ConnectionPorts } from './connection.ts'
+import { toFrameText } from './frames.ts'
 import { createHands, createSeedHands } from './hands.ts'
 import type { SeedHands } from './hands.ts'
-import type { Greeted } from './handshake.ts'
-import type { InboxCommand } from './ports.ts'
+import type { ConnectionPorts, Greeted, InboxCommand } from './ports.ts'
 import { resumeRun } from './resume-run.ts'
 
 type Delivery = Extract<
   ExecutorFrame,
   { type: 'tool_result' | 'tool_output_delta' | 'approval_requested' | 'approval_resolved' }
 >
-
-/** The runs that one connection owns: it drives them, and brings them what their executor sends. */
-export type OwnedRuns = {
-  readonly hands: Hands
-  readonly toolbelt: Toolbelt
-  /** Goes on with the runs that were claimed. */
-  takeOver(): void
-  /** Drives a run from here on. */
-  add(drive: Drive): void
-  has(generationId: string): boolean
-  keys(): RunKey[]
-  deliver(frame: Delivery, tell: (failure: Failure, ref?: string) => void): void
-  wrongResult(toolId: string, reason: string): void
-  command(command: InboxCommand): void
-  /** Lets go of all of them; resolves when each is parked. */
-  releaseAll(): Promise<void>
-}
+type Tell = (failure: Failure, ref?: string) => void
 
 type Owner = {
   close(code: number, reason: string): void
-  subscribe(wanted: Subscribe): void
+  /** Sends this executor the events of its own run, from `position` on, as they are published. */
+  follow(generationId: string, position: number): void
 }
 
-export function createOwnedRuns(ports: ConnectionPorts, greeted: Greeted, owner: Owner): OwnedRuns {
-  const { teamId } = ports.principal
-  const drives = new Map<string, Drive>()
-  const driving = new Set<Promise<void>>()
-  const toolbelt = createToolbelt(greeted.handshake)
-  const seedHands = greeted.level === 0 ? seedHandsOf(ports, greeted, { drives, owner }) : undefined
-  const hands = seedHands ?? createHands(ports.channel, greeted.journalId)
+/** The runs that one connection owns: it drives them, and brings them what their executor sends. */
+export class OwnedRuns {
+  readonly hands: Hands
+  readonly toolbelt: Toolbelt
+  readonly #ports: ConnectionPorts
+  readonly #greeted: Greeted
+  readonly #owner: Owner
+  readonly #seedHands: SeedHands | undefined
+  readonly #drives = new Map<string, Drive>()
+  readonly #driving = new Set<Promise<void>>()
+  #isReleasing = false
 
-  const drive = async (started: Drive): Promise<void> => {
-    const { generationId } = started.key
-    try {
-      await driveRun(started)
-    } catch (thrown) {
-      ports.warn(`The run ${generationId} cannot go on here.`, thrown)
-      started.release()
-    } finally {
-      drives.delete(generationId)
+  constructor(ports: ConnectionPorts, greeted: Greeted, owner: Owner) {
+    this.#ports = ports
+    this.#greeted = greeted
+    this.#owner = owner
+    this.toolbelt = ports.toToolbelt(greeted.handshake)
+    this.#seedHands = greeted.level === 0 ? this.#createSeedHands() : undefined
+    this.hands = this.#seedHands ?? createHands(ports.channel, greeted.journalId)
+  }
+
+  /** Goes on with the runs that were claimed. */
+  takeOver(): void {
+    const { hands, toolbelt } = this
+    for (const claimed of this.#greeted.runs) {
+      resumeRun(this.#ports, { greeted: this.#greeted, claimed, hands, toolbelt }).then(
+        ({ drive, news }) => {
+          if (!this.#isReleasing) this.add(drive, news)
+        },
+        (thrown: unknown) => this.#ports.warn(`The run ${claimed.generationId} cannot be read.`, thrown),
+      )
     }
-    if (started.run().outcome) return
-    if (releasing) return parkRun(ports, started, greeted)
-    // Not released and not ended: another replica owns it, or the log could not be written. Either way this connection owns nothing any more.
-    owner.close(closeCodes.superseded, 'this replica does not own the executor any more')
   }
-  const add = (started: Drive): void => {
-    drives.set(started.key.generationId, started)
-    owner.subscribe({ generation_id: started.key.generationId })
-    const done = drive(started).finally(() => driving.delete(done))
-    driving.add(done)
+
+  /** Drives a run from here on; `news` are entries that are on record and not published yet. */
+  add(drive: Drive, news: readonly SavedEntry[]): void {
+    const { generationId } = drive.key
+    this.#drives.set(generationId, drive)
+    if (this.#greeted.level === 1) this.#owner.follow(generationId, (news[0]?.position ?? drive.run.length + 1) - 1)
+    drive.announce(news)
+    const done = this.#drive(drive).finally(() => this.#driving.delete(done))
+    this.#driving.add(done)
   }
-  let releasing = false
 
-  return {
-    hands,
-    toolbelt,
-    add,
-    has: (generationId) => drives.has(generationId),
-    keys: () => [...drives.keys()].map((generationId) => ({ teamId, generationId })),
-    takeOver() {
-      for (const claimed of greeted.runs) {
-        resumeRun(ports, { greeted, claimed, hands, toolbelt }).then(
-          (resumed) => releasing || add(resumed),
-          (thrown: unknown) => ports.warn(`The run ${claimed.generationId} cannot be read.`, thrown),
-        )
-      }
-    },
-    deliver(frame, tell) {
-      const started = drives.get(frame.payload.generation_id)
-      if (frame.type === 'tool_result') seedHands?.resultArrived(frame.payload.tool_id)
-      if (started) return deliverTo(started, frame)
-      if (frame.type === 'tool_output_delta') return
-      refuseStray(ports, { frame, hands, tell, executorId: greeted.executorId })
-    },
-    wrongResult(toolId, reason) {
-      const started = [...drives.values()].find((candidate) => candidate.run().openCalls.has(toolId))
-      if (!started) return
-      const error = { code: 'message.invalid', message: reason }
-      const result = {
-        tool_id: toolId,
-        generation_id: started.key.generationId,
-        status: 'error',
-        result: reason,
-        error,
-      }
-      started.mailbox.post({ kind: 'result', result })
-      seedHands?.resultArrived(toolId)
-    },
-    command(command) {
-      const { generationId, clientRef, reason, by } = command
-      if (command.teamId === teamId) drives.get(generationId)?.mailbox.post({ kind: 'cancel', clientRef, reason, by })
-    },
-    async releaseAll() {
-      releasing = true
-      seedHands?.stop()
-      for (const started of drives.values()) {
-        if (greeted.level === 0) started.fail(lostSeedExecutor)
-        started.mailbox.post({ kind: greeted.level === 0 ? 'lost' : 'release' })
-      }
-      await Promise.all(driving)
-    },
+  /** Tells the executor that a run it asked for will not be. */
+  refuse(clientRef: string, failure: Failure): void {
+    const { code, message } = failure
+    this.#ports.channel.send(
+      toFrameText({
+        type: 'run_finished',
+        payload: {
+          generation_id: this.#ports.brain.mintId(),
+          client_ref: clientRef,
+          status: 'refused',
+          error: { code, message },
+        },
+      }),
+    )
   }
-}
 
-const lostSeedExecutor = {
-  status: 'failed',
-  error: { code: 'executor.offline', message: 'The executor went away before its run had ended.' },
-} as const
+  has(generationId: string): boolean {
+    return this.#drives.has(generationId)
+  }
 
-function seedHandsOf(
-  ports: ConnectionPorts,
-  greeted: Greeted,
-  of: { drives: Map<string, Drive>; owner: Owner },
-): SeedHands {
-  return createSeedHands({
-    channel: ports.channel,
-    journalId: greeted.journalId,
-    onTimeout(call) {
-      const { tool_id, generation_id } = call
-      const result = 'No result came in time.'
-      of.drives
-        .get(generation_id)
-        ?.mailbox.post({ kind: 'result', result: { tool_id, generation_id, status: 'timeout', result } })
-    },
-    onFinished: () => of.owner.close(closeCodes.done, 'the run has ended'),
-  })
+  keys(): RunKey[] {
+    return [...this.#drives.values()].map((drive) => drive.key)
+  }
+
+  /** Brings a run what its executor sent for it. */
+  deliver(frame: Delivery, tell: Tell): void {
+    if (frame.type === 'tool_result') this.#seedHands?.resultArrived(frame.payload.tool_id)
+    const drive = this.#drives.get(frame.payload.generation_id)
+    if (drive) deliverTo(drive, frame)
+    else if (frame.type !== 'tool_output_delta') this.#refuseStray(frame, tell)
+  }
+
+  /** Ends the call whose result could not be read. */
+  wrongResult(toolId: string, reason: string): void {
+    const drive = [...this.#drives.values()].find((candidate) => candidate.run.openCalls.has(toolId))
+    if (!drive) return
+    const error = { code: 'message.invalid', message: reason }
+    const { generationId } = drive.key
+    const result = { tool_id: toolId, generation_id: generationId, status: 'error', result: reason, error }
+    drive.mailbox.post({ kind: 'result', result })
+    this.#seedHands?.resultArrived(toolId)
+  }
+
+  command(command: InboxCommand): void {
+    const { teamId, generationId, clientRef, reason, by } = command
+    const drive = this.#drives.get(generationId)
+    if (drive?.key.teamId === teamId) drive.mailbox.post({ kind: 'cancel', clientRef, reason, by })
+  }
+
+  /** Lets go of all of them; resolves when each is parked, or has ended with an executor that cannot come back. */
+  async releaseAll(): Promise<void> {
+    this.#isReleasing = true
+    this.#seedHands?.stop()
+    for (const drive of this.#drives.values()) {
+      if (this.#seedHands) endWithoutExecutor(drive)
+      else drive.mailbox.post({ kind: 'release' })
+    }
+    await Promise.all(this.#driving)
+  }
+
+  async #drive(drive: Drive): Promise<void> {
+    const { generationId } = drive.key
+    try {
+      await driveRun(drive)
+    } catch (thrown) {
+      this.#ports.warn(`The run ${generationId} cannot go on here.`, thrown)
+      drive.release()
+    } finally {
+      this.#drives.delete(generationId)
+    }
+    if (drive.run.outcome) return
+    if (this.#isReleasing) return this.#park(drive)
+    // Neither released nor ended: another replica owns it, or its log cannot be written. Either way this connection owns nothing any more.
+    this.#owner.close(closeCodes.superseded, 'this replica does not own the executor any more')
+  }
+
+  async #park(drive: Drive): Promise<void> {
+    await this.#ports.store.park(drive.key, this.#greeted.epoch).catch((thrown: unknown) => {
+      this.#ports.warn(`The run ${drive.key.generationId} could not be marked as waiting for its executor.`, thrown)
+    })
+  }
+
+  #createSeedHands(): SeedHands {
+    return createSeedHands({
+      channel: this.#ports.channel,
+      journalId: this.#greeted.journalId,
+      onTimeout: ({ tool_id, generation_id }: RunTool) => {
+        const result = { tool_id, generation_id, status: 'timeout', result: 'No result came in time.' }
+        this.#drives.get(generation_id)?.mailbox.post({ kind: 'result', result })
+      },
+      onFinished: () => this.#owner.close(closeCodes.done, 'the run has ended'),
+    })
+  }
+
+  /**
+   * A message for a run that is not open here. For an ended run of this executor it is a late repeat: acknowledged, so that it is not sent for
+   * ever. For any other run it is refused, and that run never hears of it.
+   */
+  #refuseStray(frame: Delivery, tell: Tell): void {
+    const { generation_id, tool_id } = frame.payload
+    const ref = `${frame.type}:${tool_id}`
+    const key = { teamId: this.#ports.principal.teamId, generationId: generation_id }
+    this.#ports.store.isRunOf(key, this.#greeted.executorId).then(
+      (isOwn) => {
+        if (isOwn) this.hands.stored(ref)
+        else tell(new Failure('server.forbidden', `The run ${generation_id} is not one of this executor.`), ref)
+      },
+      (thrown: unknown) => this.#ports.warn('A stray message could not be judged.', thrown),
+    )
+  }
 }
 
 function deliverTo(drive: Drive, frame: Delivery): void {
@@ -153,32 +187,17 @@ function deliverTo(drive: Drive, frame: Delivery): void {
     case 'approval_resolved':
       return drive.mailbox.post({ kind: 'approval', fact: frame })
     case 'tool_output_delta':
-      if (drive.run().openCalls.has(frame.payload.tool_id)) drive.outlet.decoration(frame)
+      if (drive.run.openCalls.has(frame.payload.tool_id)) drive.outlet.decoration(frame)
   }
 }
 
-/**
- * A message for a run that is not open here. For a run of this executor that has ended it is a late repeat: acknowledged, so that it is not
- * sent for ever. For any other run it is refused, and that run never hears of it.
- */
-function refuseStray(
-  ports: ConnectionPorts,
-  stray: { frame: Delivery; hands: Hands; tell: (failure: Failure, ref?: string) => void; executorId: string },
-): void {
-  const { frame, hands, tell, executorId } = stray
-  const { generation_id, tool_id } = frame.payload
-  const ref = `${frame.type}:${tool_id}`
-  ports.store.isRunOf({ teamId: ports.principal.teamId, generationId: generation_id }, executorId).then(
-    (isOwn) =>
-      isOwn
-        ? hands.stored(ref)
-        : tell(new Failure('server.forbidden', `The run ${generation_id} is not one of this executor.`), ref),
-    (thrown: unknown) => ports.warn('A stray message could not be judged.', thrown),
-  )
-}
-
-async function parkRun(ports: ConnectionPorts, drive: Drive, greeted: Greeted): Promise<void> {
-  await ports.store.park(drive.key, greeted.epoch).catch((thrown: unknown) => {
-    ports.warn(`The run ${drive.key.generationId} could not be marked as waiting for its executor.`, thrown)
-  })
+/** An executor of level 0 is known by its connection only and cannot come back: its calls end here, and its run with them. */
+function endWithoutExecutor(drive: Drive): void {
+  const message = 'The executor went away before its run had ended.'
+  drive.fail({ status: 'failed', error: { code: 'executor.offline', message } })
+  for (const toolId of drive.run.openCalls.keys()) {
+    const result = { tool_id: toolId, generation_id: drive.key.generationId, status: 'interrupted', result: message }
+    drive.mailbox.post({ kind: 'result', result })
+  }
+  drive.mailbox.post({ kind: 'look' })
 }

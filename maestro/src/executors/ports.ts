@@ -1,6 +1,6 @@
-import type { RunMode } from '@codegen/protocol/wire'
+import type { Handshake, RunMode } from '@codegen/protocol/wire'
 import type { LogEntry } from '#runs/log-entry'
-import type { LoadedRun, RunKey } from '#runs/ports'
+import type { BrainPorts, LoadedRun, RunKey, Toolbelt } from '#runs/ports'
 
 /** Who is behind a connection, as its token tells. */
 export type Principal = { readonly teamId: string; readonly name: string }
@@ -97,4 +97,36 @@ export type Presence = {
 export type Channel = {
   send(frame: string): void
   close(code: number, reason: string): void
+}
+
+/** What ExecutorCommunicator is given. */
+export type CommunicatorPorts = {
+  readonly brain: BrainPorts
+  readonly store: ExecutorStore
+  readonly presence: Presence
+  readonly server: { readonly name: string; readonly version: string }
+  /** What a handshake's tools are to a model. */
+  toToolbelt(handshake: Handshake): Toolbelt
+  /** Something went wrong that no executor can be told about. */
+  warn(message: string, thrown: unknown): void
+}
+
+/** What one connection is given. */
+export type ConnectionPorts = CommunicatorPorts & {
+  readonly channel: Channel
+  readonly principal: Principal
+  onClaimed(greeted: Greeted): void
+  onClosed(greeted: Greeted | undefined): void
+}
+
+/** An executor that has been let in. */
+export type Greeted = {
+  readonly level: 0 | 1
+  readonly executorId: string
+  readonly executorKey: string
+  readonly epoch: number
+  readonly journalId: string
+  readonly handshake: Handshake
+  /** Runs it had open before. */
+  readonly runs: readonly ClaimedRun[]
 }

@@ -1,6 +1,10 @@
 import { Failure, toFailure } from '@codegen/protocol/failure'
 import { closeCodes, readExecutorFrame } from '@codegen/protocol/wire'
 import type { ExecutorFrame } from '@codegen/protocol/wire'
+import { Type } from 'typebox'
+import { Compile } from 'typebox/compile'
+
+const envelope = Compile(Type.Object({ type: Type.String(), payload: Type.Record(Type.String(), Type.Unknown()) }))
 
 type Replies = {
   readonly level: 0 | 1
@@ -31,9 +35,9 @@ function refuseFrame(failure: Failure, text: string, replies: Replies): void {
   if (failure.code === 'request.unparsable') return replies.close(closeCodes.notJson, failure.message)
   if (failure.code === 'request.malformed') return replies.close(closeCodes.policy, failure.message)
   // It parsed and has both, or the reader had said otherwise.
-  const { type, payload }: { type: string; payload: Record<string, unknown> } = JSON.parse(text)
-  if (type === 'handshake') return replies.close(closeCodes.badHandshake, failure.message)
-  const toolId = payload['tool_id']
-  if (type === 'tool_result' && typeof toolId === 'string') replies.wrongResult(toolId, failure.message)
+  const frame = envelope.Parse(JSON.parse(text))
+  if (frame.type === 'handshake') return replies.close(closeCodes.badHandshake, failure.message)
+  const toolId = frame.payload['tool_id']
+  if (frame.type === 'tool_result' && typeof toolId === 'string') replies.wrongResult(toolId, failure.message)
   if (replies.level === 1) replies.tell(failure)
 }

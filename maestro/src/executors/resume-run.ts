@@ -1,13 +1,11 @@
 import { limits as protocolLimits } from '@codegen/protocol/limits'
-import { createDrive } from '#runs/drive'
-import type { Drive } from '#runs/drive'
+import { Drive } from '#runs/drive'
+import type { SavedEntry } from '#runs/log-entry'
 import type { Hands, Toolbelt } from '#runs/ports'
 import { createTranscript } from '#runs/request-text'
 import { foldRun } from '#runs/run'
 import { shownSystem } from '#runs/shown'
-import type { ConnectionPorts } from './connection.ts'
-import type { Greeted } from './handshake.ts'
-import type { ClaimedRun } from './ports.ts'
+import type { ClaimedRun, ConnectionPorts, Greeted } from './ports.ts'
 
 type Resume = {
   readonly greeted: Greeted
@@ -20,7 +18,7 @@ type Resume = {
  * Goes on with a claimed run where its log ends. Open calls are sent again to the journal they were sent to, which knows whether they ran; for any other
  * journal their outcome is unknown and they end as interrupted. A run that only ever changes its server fails.
  */
-export async function resumeRun(ports: ConnectionPorts, resume: Resume): Promise<Drive> {
+export async function resumeRun(ports: ConnectionPorts, resume: Resume): Promise<{ drive: Drive; news: SavedEntry[] }> {
   const { greeted, claimed, hands, toolbelt } = resume
   const key = { teamId: ports.principal.teamId, generationId: claimed.generationId }
   const loaded = await ports.store.load(key)
@@ -32,7 +30,7 @@ export async function resumeRun(ports: ConnectionPorts, resume: Resume): Promise
   })
   for (const entry of loaded.entries) transcript.add(entry.shown)
   const { epoch } = greeted
-  const drive = createDrive({ key, epoch, run, transcript, hands, toolbelt, ports: ports.brain, ageMs: loaded.ageMs })
+  const drive = new Drive({ key, epoch, run, transcript, hands, toolbelt, ports: ports.brain, ageMs: loaded.ageMs })
   for (const [toolId, call] of run.openCalls) {
     if (call.journalId !== greeted.journalId)
       drive.mailbox.post({ kind: 'result', result: interrupted(run.generationId, toolId) })
@@ -41,7 +39,8 @@ export async function resumeRun(ports: ConnectionPorts, resume: Resume): Promise
     const message = `The run repeatedly lost its server: ${claimed.claims} times in a row without progress.`
     drive.fail({ status: 'failed', error: { code: 'run.lost_servers', message } })
   }
-  return drive
+  // The claim is the one entry that no owner has published.
+  return { drive, news: loaded.entries.slice(-1) }
 }
 
 function interrupted(generation_id: string, tool_id: string) {

@@ -3,17 +3,15 @@ import { limits as protocolLimits } from '@codegen/protocol/limits'
 import type { RunFactOf, RunLimits, StartRun } from '@codegen/protocol/wire'
 import { bootstrapEntries } from '#runs/call-entries'
 import { digestOf, toSystemPrompt } from '#runs/context'
-import { createDrive } from '#runs/drive'
+import { Drive } from '#runs/drive'
 import { unshown } from '#runs/log-entry'
 import type { LogEntry, RunBounds } from '#runs/log-entry'
 import { createTranscript } from '#runs/request-text'
 import { foldRun } from '#runs/run'
 import { shownSystem, shownUser } from '#runs/shown'
-import type { ConnectionPorts } from './connection.ts'
 import { toFrameText } from './frames.ts'
-import type { Greeted } from './handshake.ts'
 import type { OwnedRuns } from './owned-runs.ts'
-import type { NewRun } from './ports.ts'
+import type { ConnectionPorts, Greeted, NewRun } from './ports.ts'
 
 type RunStart = { readonly greeted: Greeted; readonly runs: OwnedRuns; readonly start: StartRun }
 
@@ -43,18 +41,17 @@ export async function startRun(ports: ConnectionPorts, asked: RunStart): Promise
   for (const entry of entries) transcript.add(entry.shown)
   const key = { teamId: run.teamId, generationId: run.generationId }
   const { hands, toolbelt } = runs
-  runs.add(
-    createDrive({
-      key,
-      epoch: greeted.epoch,
-      run: foldRun(entries),
-      transcript,
-      hands,
-      toolbelt,
-      ports: ports.brain,
-      ageMs: 0,
-    }),
-  )
+  const drive = new Drive({
+    key,
+    epoch: greeted.epoch,
+    run: foldRun(entries),
+    transcript,
+    hands,
+    toolbelt,
+    ports: ports.brain,
+    ageMs: 0,
+  })
+  runs.add(drive, entries)
 }
 
 function confirm(

@@ -1,25 +1,11 @@
 import { fastify } from 'fastify'
 import type { FastifyInstance } from 'fastify'
 import { Failure, failures, toFailure } from '@codegen/protocol/failure'
-import type { EventBus, RunLog } from '#runs/ports'
-import type { Principal, ExecutorStore, Presence } from '#executors/ports'
-import type { Authenticate } from './auth.ts'
-import type { ReadyCheck, RunList } from './ports.ts'
-import { healthRoutes } from './routes/health.ts'
-import { runEventsRoute } from './routes/run-events.ts'
-import { runsRoutes } from './routes/runs.ts'
-
-export type HttpPorts = {
-  readonly authenticate: Authenticate
-  readonly runs: RunList
-  readonly log: RunLog
-  readonly bus: EventBus
-  readonly store: ExecutorStore
-  readonly presence: Presence
-  readonly ready: readonly ReadyCheck[]
-  warn(message: string, thrown: unknown): void
-  mintId(): string
-}
+import type { Principal } from '#executors/ports'
+import type { HttpPorts } from './ports.ts'
+import { healthRoutes } from '#http/routes/health'
+import { runEventsRoute } from '#http/routes/run-events'
+import { runsRoutes } from '#http/routes/runs'
 
 declare module 'fastify' {
   interface FastifyRequest {

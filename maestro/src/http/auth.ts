@@ -1,9 +1,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import { Failure } from '@codegen/protocol/failure'
 import type { Principal } from '#executors/ports'
-
-/** Tells who is behind a request from its Authorization header. Fails with server.unauthenticated. */
-export type Authenticate = (authorization: string | undefined) => Principal
+import type { Authenticate } from './ports.ts'
 
 /**
  * Judges bearer tokens. Every known token is compared, in constant time, whatever the answer: how long it takes says nothing about how

@@ -8,7 +8,7 @@ import type { RawData, WebSocket } from 'ws'
 import type { ExecutorCommunicator } from '#executors/executor-communicator'
 import type { Principal } from '#executors/ports'
 import { limits } from '#limits'
-import type { Authenticate } from './auth.ts'
+import type { Authenticate } from './ports.ts'
 
 const path = '/v1/executor'
 

@@ -1,12 +1,17 @@
+import { Type } from 'typebox'
+import { Compile } from 'typebox/compile'
 import { readRunFact } from '@codegen/protocol/wire'
-import type { RunFact } from '@codegen/protocol/wire'
 import { Failure } from '@codegen/protocol/failure'
 import type { Claim, ExecutorRecord, ExecutorStore, InboxCommand, NewRun, NewRunOutcome } from '#executors/ports'
-import type { EntryInternal, SavedEntry } from '#runs/log-entry'
+import { EntryInternal } from '#runs/log-entry'
+import type { SavedEntry } from '#runs/log-entry'
 import type { LoadedRun, RunKey } from '#runs/ports'
 import { claimExecutor } from './claim.ts'
 import type { Database } from './database.ts'
 import { toEntriesJson } from './run-log.ts'
+
+const internalReader = Compile(EntryInternal)
+const cancelReader = Compile(Type.Object({ reason: Type.String(), by: Type.String() }))
 
 const startSql = `
 WITH owner AS (
@@ -163,9 +168,8 @@ function toSavedEntry(row: LogRow): SavedEntry {
   const frame = readRunFact(`{"type":${JSON.stringify(row.type)},"payload":${row.payload}}`)
   if ('unknown' in frame)
     throw new Failure('run.unreadable', `Log entry ${row.position} has the unknown type "${row.type}".`)
-  const internal: EntryInternal | null = row.internal === null ? null : JSON.parse(row.internal)
-  const fact: RunFact = frame
-  return { position: row.position, fact, shown: row.shown, internal }
+  const internal = row.internal === null ? null : internalReader.Parse(JSON.parse(row.internal))
+  return { position: row.position, fact: frame, shown: row.shown, internal }
 }
 
 function lastDigests(entries: readonly SavedEntry[]): { system: string; tools: string } {
@@ -175,13 +179,13 @@ function lastDigests(entries: readonly SavedEntry[]): { system: string; tools: s
 }
 
 function toCommand(row: CommandRow): InboxCommand {
-  const payload: { reason: string; by: string } = JSON.parse(row.payload)
+  const { reason, by } = cancelReader.Parse(JSON.parse(row.payload))
   return {
     teamId: row.team_id,
     generationId: row.generation_id,
     clientRef: row.client_ref,
     type: 'cancel_run',
-    reason: payload.reason,
-    by: payload.by,
+    reason,
+    by,
   }
 }

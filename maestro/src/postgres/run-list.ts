@@ -1,4 +1,4 @@
-import type { ListedRun, RunList } from '#http/ports'
+import type { ListedRun, RunList } from '#runs/ports'
 import type { Database } from './database.ts'
 
 const columns = `
@@ -16,11 +16,11 @@ SELECT ${columns} FROM runs
 /** Lists of runs from Postgres. */
 export function createRunList(database: Database): RunList {
   return {
-    async list({ teamId, executorId, limit }) {
+    async list({ teamId, executorId }, limit) {
       const { rows } = await database.query<ListedRun>({ text: listSql, values: [teamId, executorId ?? null, limit] })
       return rows
     },
-    async find({ teamId, executorId, idStart }) {
+    async find({ teamId, executorId }, idStart) {
       const { rows } = await database.query<ListedRun>({ text: findSql, values: [teamId, executorId ?? null, idStart] })
       return rows
     },

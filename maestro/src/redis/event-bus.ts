@@ -3,7 +3,7 @@ import type { Redis } from 'ioredis'
 import { limits } from '#limits'
 import { eventIdOf } from '#runs/event-outlet'
 import type { EventBus, PublishedEvent, RunKey } from '#runs/ports'
-import { createStreamReader } from './stream-reader.ts'
+import { StreamReader } from './stream-reader.ts'
 
 export type RedisBus = EventBus & { close(): void }
 
@@ -22,7 +22,7 @@ type RedisBusPorts = {
  */
 export function createRedisBus(ports: RedisBusPorts): RedisBus {
   const { redis, own } = ports
-  const reader = createStreamReader(ports)
+  const reader = new StreamReader(ports)
   let gathered: { stream: string; events: PublishedEvent[] }[] = []
   let gatheredEvents = 0
   let timer: NodeJS.Timeout | undefined

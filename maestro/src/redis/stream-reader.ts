@@ -4,13 +4,6 @@ import { limits } from '#limits'
 type Entry = readonly [id: string, event: string]
 type Follower = (entries: readonly Entry[]) => void
 
-/** Follows any number of streams over one blocking connection. */
-export type StreamReader = {
-  /** Calls back with the stream's entries from its beginning on, and then as they come. */
-  follow(stream: string, follower: Follower): () => void
-  close(): void
-}
-
 type StreamReaderPorts = {
   readonly redis: Redis
   readonly blocking: Redis
@@ -18,75 +11,85 @@ type StreamReaderPorts = {
 }
 
 /**
- * One `XREAD BLOCK` over all streams that somebody follows. A new follower interrupts it (`CLIENT UNBLOCK`), so that nobody waits for the next
- * event of another run.
+ * Follows any number of streams over one blocking connection: one `XREAD BLOCK` over all that somebody follows. A new follower interrupts it
+ * (`CLIENT UNBLOCK`), so that nobody waits for the next event of another run.
  */
-export function createStreamReader(ports: StreamReaderPorts): StreamReader {
-  const { redis, blocking } = ports
-  const followed = new Map<string, { last: string; followers: Set<Follower> }>()
-  let isReading = false
-  let isClosed = false
-  let clientId: number | undefined
+export class StreamReader {
+  readonly #ports: StreamReaderPorts
+  readonly #followed = new Map<string, { last: string; readonly followers: Set<Follower> }>()
+  #isReading = false
+  #isClosed = false
+  #clientId: number | undefined
 
-  const read = async (): Promise<void> => {
-    const streams = [...followed]
-    const names = streams.map(([name]) => name)
-    const lasts = streams.map(([, stream]) => stream.last)
-    const found = await blocking.xread('COUNT', 1_000, 'BLOCK', limits.silenceMsMax, 'STREAMS', ...names, ...lasts)
-    for (const [name, entries] of found ?? []) {
-      const stream = followed.get(name)
-      const final = entries.at(-1)
-      if (!stream || !final) continue
-      stream.last = final[0]
-      const events = entries.map(([id, fields]): Entry => [id, fields[1] ?? ''])
-      for (const follower of stream.followers) follower(events)
+  constructor(ports: StreamReaderPorts) {
+    this.#ports = ports
+  }
+
+  /** Calls back with the stream's entries from its beginning on, and then as they come. Returns how to stop. */
+  follow(name: string, follower: Follower): () => void {
+    const known = this.#followed.get(name)
+    // A second follower would miss what the first has read already: the stream is read anew, and every reader drops repeats.
+    const stream = { last: '0-0', followers: known?.followers ?? new Set<Follower>() }
+    stream.followers.add(follower)
+    this.#followed.set(name, stream)
+    this.#wake()
+    return () => {
+      stream.followers.delete(follower)
+      if (stream.followers.size === 0) this.#followed.delete(name)
     }
   }
-  const readOn = async (): Promise<void> => {
-    clientId = await blocking.client('ID')
-    while (followed.size > 0 && !isClosed) {
+
+  close(): void {
+    this.#isClosed = true
+    this.#followed.clear()
+    this.#ports.blocking.disconnect()
+  }
+
+  #wake(): void {
+    if (this.#isClosed) return
+    if (this.#isReading) {
+      // Between two reads this hits nothing, and the next read takes the new stream in.
+      if (this.#clientId !== undefined) this.#ports.redis.client('UNBLOCK', this.#clientId).catch(() => undefined)
+      return
+    }
+    this.#isReading = true
+    this.#readOn()
+      .catch((thrown: unknown) =>
+        this.#ports.warn('Redis streams are not read any more; viewers read the log.', thrown),
+      )
+      .finally(() => {
+        this.#isReading = false
+      })
+  }
+
+  async #readOn(): Promise<void> {
+    while (this.#followed.size > 0 && !this.#isClosed) {
       try {
-        await read()
+        this.#clientId = await this.#ports.blocking.client('ID')
+        await this.#readOnce()
       } catch (thrown) {
-        if (isClosed) return
-        ports.warn('Redis streams cannot be read; viewers read the log.', thrown)
+        if (this.#isClosed) return
+        this.#ports.warn('Redis streams cannot be read; viewers read the log.', thrown)
         await new Promise((resolve) => setTimeout(resolve, limits.silenceMsMax).unref())
       }
     }
   }
-  const start = (): void => {
-    if (isClosed) return
-    if (isReading) {
-      // While it is between two reads this hits nothing, and the next read takes the new stream in.
-      if (clientId !== undefined) redis.client('UNBLOCK', clientId).catch(() => undefined)
-      return
-    }
-    isReading = true
-    readOn()
-      .catch((thrown: unknown) => ports.warn('Redis streams cannot be read; viewers read the log.', thrown))
-      .finally(() => {
-        isReading = false
-        if (followed.size > 0) setTimeout(start, limits.silenceMsMax).unref()
-      })
-  }
 
-  return {
-    follow(name, follower) {
-      const known = followed.get(name)
-      // A second follower would miss what the first has read already: it starts the stream anew, and every reader drops repeats.
-      const stream = { last: '0-0', followers: new Set([...(known?.followers ?? []), follower]) }
-      followed.set(name, stream)
-      start()
-      return () => {
-        const current = followed.get(name)
-        current?.followers.delete(follower)
-        if (current?.followers.size === 0) followed.delete(name)
-      }
-    },
-    close() {
-      isClosed = true
-      followed.clear()
-      blocking.disconnect()
-    },
+  async #readOnce(): Promise<void> {
+    const streams = [...this.#followed]
+    const names = streams.map(([name]) => name)
+    const lasts = streams.map(([, stream]) => stream.last)
+    const { blocking } = this.#ports
+    const found = await blocking.xread('COUNT', 1_000, 'BLOCK', limits.silenceMsMax, 'STREAMS', ...names, ...lasts)
+    for (const [name, entries] of found ?? []) {
+      const before = streams.find(([known]) => known === name)?.[1]
+      const stream = this.#followed.get(name)
+      const final = entries.at(-1)
+      // A stream that was begun anew while this was under way is read from its beginning next.
+      if (!stream || stream !== before || !final) continue
+      stream.last = final[0]
+      const events = entries.map(([id, fields]): Entry => [id, fields[1] ?? ''])
+      for (const follower of stream.followers) follower(events)
+    }
   }
 }

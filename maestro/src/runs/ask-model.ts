@@ -16,10 +16,12 @@ export async function askModel(drive: Drive): Promise<boolean> {
   const committed = drive.commit()
   const answer = await askUninterrupted(drive, request)
   if (!(await committed)) return false
+  // What was shown of the answer comes before the fact that closes it.
+  drive.outlet.flush()
   if (answer === 'interrupted') return true
   if (answer.kind === 'fault')
     drive.fail({ status: 'failed', error: { code: answer.failure.code, message: answer.failure.message } })
-  else drive.stage(answerEntries(drive.key, { run: drive.run(), answer, request }))
+  else drive.stage(answerEntries(drive.key, { run: drive.run, answer, request }))
   return true
 }
 
@@ -40,7 +42,7 @@ async function askUninterrupted(drive: Drive, request: RequestText): Promise<Mod
     const first = await Promise.race([asking, drive.mailbox.arrival()])
     if (first) return first
     takeLetters(drive)
-    if (drive.isReleased() || drive.ending()) {
+    if (drive.isReleased || drive.ending) {
       abort.abort()
       await asking
       return 'interrupted'

@@ -1,7 +1,7 @@
 import { bootstrapCommands } from './bootstrap.ts'
 import type { Drive } from './drive.ts'
 import type { LogEntry } from './log-entry.ts'
-import type { ToolRequest } from './ports.ts'
+import type { ToolRequest } from './tool-request.ts'
 import { limits } from '@codegen/protocol/limits'
 import { shownAnswer, shownResult } from './shown.ts'
 
@@ -40,7 +40,7 @@ export function bootstrapEntries(source: CallSource): LogEntry[] {
 
 /** The entries of what an answer asked for: a call where it is right, an error for the model where it is not. */
 export function requestEntries(drive: Drive): LogEntry[] {
-  return drive.run().pendingRequests.map((request) => requestEntry(drive, request))
+  return drive.run.pendingRequests.map((request) => requestEntry(drive, request))
 }
 
 function requestEntry(drive: Drive, request: ToolRequest): LogEntry {

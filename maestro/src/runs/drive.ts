@@ -1,6 +1,5 @@
 import type { RunFactOf, RunTool, ToolResult } from '@codegen/protocol/wire'
-import { createEventOutlet } from './event-outlet.ts'
-import type { EventOutlet } from './event-outlet.ts'
+import { EventOutlet } from './event-outlet.ts'
 import type { LogEntry, SavedEntry } from './log-entry.ts'
 import { createMailbox } from './mailbox.ts'
 import type { Mailbox } from './mailbox.ts'
@@ -14,41 +13,10 @@ export type Letter =
   | { readonly kind: 'result'; readonly result: ToolResult }
   | { readonly kind: 'approval'; readonly fact: RunFactOf<'approval_requested'> | RunFactOf<'approval_resolved'> }
   | { readonly kind: 'cancel'; readonly clientRef: string; readonly reason: string; readonly by: string }
-  /** Time is up. */
-  | { readonly kind: 'time' }
-  /** The executor is gone for good: look at what that means. */
-  | { readonly kind: 'lost' }
+  /** Look again: time is up, or the executor is gone for good. */
+  | { readonly kind: 'look' }
   /** This replica lets go of the run; it goes on elsewhere. */
   | { readonly kind: 'release' }
-
-/** A run in the hands of its owner: the fold so far, and what stands ready to drive it. */
-export type Drive = {
-  readonly key: RunKey
-  readonly ports: BrainPorts
-  readonly hands: Hands
-  readonly toolbelt: Toolbelt
-  readonly mailbox: Mailbox<Letter>
-  readonly transcript: Transcript
-  readonly outlet: EventOutlet
-  /** Calls whose end was asked for. */
-  readonly cancelled: Set<string>
-  /** The run with everything that is staged. */
-  run(): Run
-  /** Adds entries to the run at once and to the log with the next commit. */
-  stage(entries: readonly LogEntry[], afterCommit?: () => void): void
-  /**
-   * Writes what is staged in one statement, after all earlier commits. True when it is on record; false when the run belongs to somebody else:
-   * then nothing of it may be acted on.
-   */
-  commit(): Promise<boolean>
-  /** Why the run must end now, if it must. */
-  ending(): Ending | undefined
-  /** The run cannot go on: its next step is to end so. */
-  fail(ending: Ending): void
-  isReleased(): boolean
-  /** Lets go of the run: nothing more is written or shown. */
-  release(): void
-}
 
 export type DriveStart = {
   readonly key: RunKey
@@ -62,91 +30,130 @@ export type DriveStart = {
   readonly ageMs: number
 }
 
-export function createDrive(start: DriveStart): Drive {
-  const { key, ports } = start
-  const startedAt = ports.now() - start.ageMs
-  const outlet = createEventOutlet(ports.bus, key, start.run.length)
-  const mailbox = createMailbox<Letter>()
-  const timeUp = setTimeout(
-    () => mailbox.post({ kind: 'time' }),
-    Math.max(0, start.run.bounds.seconds * 1000 - start.ageMs),
-  )
-  timeUp.unref()
-  let run = start.run
-  let released = false
-  let failure: Ending | undefined
-  let staged: SavedEntry[] = []
-  let afterCommit: (() => void)[] = []
-  let committed: Promise<boolean> = Promise.resolve(true)
+/** A run in the hands of its owner: the fold so far, and what stands ready to drive it. */
+export class Drive {
+  readonly key: RunKey
+  readonly ports: BrainPorts
+  readonly hands: Hands
+  readonly toolbelt: Toolbelt
+  readonly transcript: Transcript
+  readonly outlet: EventOutlet
+  readonly mailbox: Mailbox<Letter> = createMailbox()
+  /** Calls whose end was asked for. */
+  readonly cancelled = new Set<string>()
 
-  const release = (): void => {
-    released = true
-    clearTimeout(timeUp)
-    outlet.close()
+  readonly #epoch: number
+  readonly #startedAt: number
+  readonly #timeUp: NodeJS.Timeout
+  #run: Run
+  #isReleased = false
+  #failure: Ending | undefined
+  #staged: SavedEntry[] = []
+  #afterCommit: (() => void)[] = []
+  #committed: Promise<boolean> = Promise.resolve(true)
+
+  constructor(start: DriveStart) {
+    this.key = start.key
+    this.ports = start.ports
+    this.hands = start.hands
+    this.toolbelt = start.toolbelt
+    this.transcript = start.transcript
+    this.outlet = new EventOutlet(start.ports.bus, start.key, start.run.length)
+    this.#epoch = start.epoch
+    this.#run = start.run
+    this.#startedAt = start.ports.now() - start.ageMs
+    const leftMs = Math.max(0, start.run.bounds.seconds * 1_000 - start.ageMs)
+    this.#timeUp = setTimeout(() => this.mailbox.post({ kind: 'look' }), leftMs)
+    this.#timeUp.unref()
   }
-  const append = async (
-    entries: readonly SavedEntry[],
-    length: number,
-    summary: RunSummaryChange,
-  ): Promise<boolean> => {
-    if (released) return false
-    const owned = await ports.log.append({ ...key, epoch: start.epoch, length, entries, summary })
-    if (owned) outlet.facts(entries)
-    else release()
+
+  /** The run with everything that is staged. */
+  get run(): Run {
+    return this.#run
+  }
+
+  get isReleased(): boolean {
+    return this.#isReleased
+  }
+
+  /** Why the run must end now, if it must. */
+  get ending(): Ending | undefined {
+    return this.#failure ?? this.ports.safeguards.endingOf(this.#run, this.ports.now() - this.#startedAt)
+  }
+
+  /** The run cannot go on: its next step is to end so. */
+  fail(ending: Ending): void {
+    this.#failure = ending
+  }
+
+  /** Adds entries to the run at once, and to the log with the next commit. */
+  stage(entries: readonly LogEntry[], afterCommit?: () => void): void {
+    for (const entry of entries) {
+      const saved = { ...entry, position: this.#run.length + 1 }
+      this.#run = applyEntry(this.#run, saved)
+      this.transcript.add(entry.shown)
+      this.#staged.push(saved)
+    }
+    if (afterCommit) this.#afterCommit.push(afterCommit)
+  }
+
+  /**
+   * Writes what is staged in one statement, after all earlier commits. True when it is on record; false when the run belongs to somebody
+   * else: then nothing of it may be acted on. Fails with postgres.unreachable.
+   */
+  commit(): Promise<boolean> {
+    const entries = this.#staged
+    const callbacks = this.#afterCommit
+    if (entries.length === 0 && callbacks.length === 0) return this.#committed
+    this.#staged = []
+    this.#afterCommit = []
+    const length = this.#run.length - entries.length
+    const summary = toSummary(this.#run)
+    if (entries.length > 0) this.outlet.hold()
+    this.#committed = this.#committed.then(async (owned) => {
+      const kept = owned && (entries.length === 0 || (await this.#append(entries, length, summary)))
+      if (kept) for (const callback of callbacks) callback()
+      return kept
+    })
+    return this.#committed
+  }
+
+  /** Publishes entries that came on record by other ways than `commit`: a run's first ones, and its claim. */
+  announce(entries: readonly SavedEntry[]): void {
+    this.outlet.hold()
+    this.outlet.facts(entries)
+  }
+
+  /** Lets go of the run: nothing more is written or shown. */
+  release(): void {
+    this.#isReleased = true
+    clearTimeout(this.#timeUp)
+    this.outlet.close()
+  }
+
+  async #append(entries: readonly SavedEntry[], length: number, summary: RunSummaryChange): Promise<boolean> {
+    if (this.#isReleased) return false
+    const owned = await this.ports.log.append({ ...this.key, epoch: this.#epoch, length, entries, summary })
+    if (owned) this.outlet.facts(entries)
+    else this.release()
     return owned
-  }
-
-  return {
-    ...start,
-    mailbox,
-    outlet,
-    release,
-    cancelled: new Set(),
-    run: () => run,
-    isReleased: () => released,
-    ending: () => failure ?? ports.safeguards.endingOf(run, ports.now() - startedAt),
-    fail(ending) {
-      failure = ending
-    },
-    stage(entries, after) {
-      for (const entry of entries) {
-        const saved = { ...entry, position: run.length + 1 }
-        run = applyEntry(run, saved)
-        start.transcript.add(entry.shown)
-        staged.push(saved)
-      }
-      if (after) afterCommit.push(after)
-    },
-    commit() {
-      const entries = staged
-      const callbacks = afterCommit
-      if (entries.length === 0 && callbacks.length === 0) return committed
-      staged = []
-      afterCommit = []
-      const length = run.length - entries.length
-      const summary = toSummary(run)
-      if (entries.length > 0) outlet.hold()
-      committed = committed.then(async (owned) => {
-        const kept = owned && (entries.length === 0 || (await append(entries, length, summary)))
-        if (kept) for (const callback of callbacks) callback()
-        return kept
-      })
-      return committed
-    },
   }
 }
 
 function toSummary(run: Run): RunSummaryChange {
   return {
-    status:
-      run.outcome ??
-      (run.openQuestions.size > 0 ? 'waiting_approval' : run.openCalls.size > 0 ? 'waiting_tool' : 'running'),
+    status: run.outcome ?? waitingStatus(run),
     turns: run.turns,
     inputTokens: run.usage.inputTokens,
     outputTokens: run.usage.outputTokens,
     error: run.error,
     finished: run.outcome !== undefined,
   }
+}
+
+function waitingStatus(run: Run): string {
+  if (run.openQuestions.size > 0) return 'waiting_approval'
+  return run.openCalls.size > 0 ? 'waiting_tool' : 'running'
 }
 
 /** The `run_tool` of an open call, as it is sent and sent again. */

@@ -5,74 +5,76 @@ import type { SavedEntry } from './log-entry.ts'
 import type { EventBus, PublishedEvent, RunKey } from './ports.ts'
 
 /** Where a run's events leave: facts after their commit, decorations between them, all in one order and each with its id. */
-export type EventOutlet = {
+export class EventOutlet {
+  readonly #bus: EventBus
+  readonly #key: RunKey
+  #position: number
+  #k = 0
+  #holds = 0
+  #timer: NodeJS.Timeout | undefined
+  #pending: RunDecoration[] = []
+
+  constructor(bus: EventBus, key: RunKey, position: number) {
+    this.#bus = bus
+    this.#key = key
+    this.#position = position
+  }
+
   /** Holds decorations back until the facts that are being committed are out. */
-  hold(): void
-  /** Publishes facts that are on record now, and what was held back for them. */
-  facts(entries: readonly SavedEntry[]): void
-  /** Shows a piece of text; pieces that come close together leave as one. */
-  delta(type: 'agent_message_delta' | 'reasoning_delta', content: string): void
-  decoration(decoration: RunDecoration): void
-  /** Drops what was held back and shows nothing more. */
-  close(): void
-}
-
-export function createEventOutlet(bus: EventBus, key: RunKey, position: number): EventOutlet {
-  const generation_id = key.generationId
-  let last = position
-  let k = 0
-  let holds = 0
-  let timer: NodeJS.Timeout | undefined
-  let pending: RunDecoration[] = []
-
-  const flush = (): void => {
-    clearTimeout(timer)
-    timer = undefined
-    if (holds > 0 || pending.length === 0) return
-    const events = pending.map((decoration) => toEvent(last, (k += 1), decoration))
-    pending = []
-    bus.publish(key, events)
-  }
-  const flushSoon = (): void => {
-    timer ??= setTimeout(flush, limits.deltaCoalesceMs)
+  hold(): void {
+    this.#holds += 1
   }
 
-  return {
-    hold() {
-      holds += 1
-    },
-    facts(entries) {
-      holds -= 1
-      // What was shown before these facts belongs before them.
-      if (holds === 0) flush()
-      const final = entries.at(-1)
-      if (!final) return
-      last = final.position
-      k = 0
-      bus.publish(
-        key,
-        entries.map((entry) => toEvent(entry.position, 0, entry.fact)),
+  /** Publishes facts that are on record now, one call for each `hold`, and then what was held back for them. */
+  facts(entries: readonly SavedEntry[]): void {
+    const final = entries.at(-1)
+    if (final) {
+      this.#position = final.position
+      this.#k = 0
+      this.#bus.publish(
+        this.#key,
+        entries.map((entry) => toEvent({ position: entry.position, k: 0 }, entry.fact)),
       )
-    },
-    delta(type, content) {
-      const open = pending.at(-1)
-      if (open?.type === type) open.payload.content += content
-      else pending.push({ type, payload: { generation_id, content } })
-      flushSoon()
-    },
-    decoration(decoration) {
-      pending.push(decoration)
-      flush()
-    },
-    close() {
-      clearTimeout(timer)
-      pending = []
-    },
+    }
+    this.#holds -= 1
+    this.flush()
+  }
+
+  /** Shows a piece of text; pieces that come close together leave as one. */
+  delta(type: 'agent_message_delta' | 'reasoning_delta', content: string): void {
+    const open = this.#pending.at(-1)
+    if (open?.type === type) open.payload.content += content
+    else this.#pending.push({ type, payload: { generation_id: this.#key.generationId, content } })
+    this.#timer ??= setTimeout(() => this.flush(), limits.deltaCoalesceMs)
+  }
+
+  decoration(decoration: RunDecoration): void {
+    this.#pending.push(decoration)
+    this.flush()
+  }
+
+  /** Drops what was held back. */
+  close(): void {
+    clearTimeout(this.#timer)
+    this.#pending = []
+  }
+
+  /** Shows what is pending, unless it is held back. */
+  flush(): void {
+    clearTimeout(this.#timer)
+    this.#timer = undefined
+    if (this.#holds > 0 || this.#pending.length === 0) return
+    const events = this.#pending.map((decoration) => {
+      this.#k += 1
+      return toEvent({ position: this.#position, k: this.#k }, decoration)
+    })
+    this.#pending = []
+    this.#bus.publish(this.#key, events)
   }
 }
 
-function toEvent(position: number, k: number, frame: { type: string; payload: object }): PublishedEvent {
-  return { at: { position, k }, type: frame.type, text: JSON.stringify({ type: frame.type, payload: frame.payload }) }
+function toEvent(at: PublishedEvent['at'], frame: { type: string; payload: object }): PublishedEvent {
+  return { at, type: frame.type, text: JSON.stringify({ type: frame.type, payload: frame.payload }) }
 }
 
 /** Writes an event's id. */

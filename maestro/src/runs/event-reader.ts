@@ -16,90 +16,138 @@ export type EventReading = {
   readonly key: RunKey
   readonly after: EventPosition
   readonly scope: 'owner' | 'anywhere'
+  /** Everything after the cursor is still to be published: there is nothing to look for in the log first. */
+  readonly isLive?: boolean
 }
 
-/**
- * Reads one run for one viewer, from any cursor to its end: facts without gap, repeat or reorder, and decorations as far as they are still to be
- * had. The bus is only a hint: a fact that does not follow the last one, or silence for limits.silenceMsMax, sends the reader to the log. Returns how to
- * stop.
- */
-export function readEvents(ports: { log: RunLog; bus: EventBus }, reading: EventReading, sink: EventSink): () => void {
-  let last = reading.after
-  let waiting: PublishedEvent[] = []
-  let busy = false
-  let mustCatchUp = true
-  let stopped = false
-  let silence: NodeJS.Timeout | undefined
+type ReaderPorts = { readonly log: Pick<RunLog, 'factsAfter'>; readonly bus: EventBus }
 
-  const stop = (): void => {
-    stopped = true
-    clearTimeout(silence)
-    unsubscribe()
+/**
+ * Reads one run for one viewer, from any cursor to its end: facts without gap, repeat or reorder, and decorations as far as they are
+ * still to be had. The bus is only a hint: a fact that does not follow the last one, or silence for limits.silenceMsMax, sends the reader to the
+ * log. Returns how to stop.
+ */
+export function readEvents(ports: ReaderPorts, reading: EventReading, sink: EventSink): () => void {
+  const reader = new EventReader(ports, reading, sink)
+  reader.start()
+  return () => reader.stop()
+}
+
+class EventReader {
+  readonly #ports: ReaderPorts
+  readonly #reading: EventReading
+  readonly #sink: EventSink
+  #last: EventPosition
+  #waiting: PublishedEvent[] = []
+  #mustCatchUp: boolean
+  #isBusy = false
+  #isStopped = false
+  #silence: NodeJS.Timeout | undefined
+  #unsubscribe: (() => void) | undefined
+
+  constructor(ports: ReaderPorts, reading: EventReading, sink: EventSink) {
+    this.#ports = ports
+    this.#reading = reading
+    this.#sink = sink
+    this.#last = reading.after
+    this.#mustCatchUp = reading.isLive !== true
   }
-  const emit = (event: PublishedEvent): void => {
-    last = event.at
-    sink.event(event)
-    if (event.type !== 'run_finished' || stopped) return
-    stop()
-    sink.end()
+
+  start(): void {
+    const { key, scope } = this.#reading
+    this.#unsubscribe = this.#ports.bus.subscribe(key, scope, (events) => this.#receive(events))
+    this.#wake()
   }
-  const catchUp = async (): Promise<void> => {
-    for (;;) {
-      const facts = await ports.log.factsAfter(reading.key, last.position, limits.factsPageMax)
-      for (const fact of facts) if (!stopped) emit(fact)
-      if (stopped || facts.length < limits.factsPageMax) return
-    }
+
+  stop(): void {
+    this.#isStopped = true
+    clearTimeout(this.#silence)
+    this.#unsubscribe?.()
   }
-  const pump = async (): Promise<void> => {
-    while (!stopped && (mustCatchUp || waiting.length > 0)) {
-      if (mustCatchUp) {
-        mustCatchUp = false
-        await catchUp()
+
+  #receive(events: readonly PublishedEvent[]): void {
+    if (this.#waiting.length + events.length > limits.readerEventsMax) {
+      // Too far behind: what was buffered is dropped and the facts come from the log.
+      this.#waiting = []
+      this.#mustCatchUp = true
+    } else this.#waiting.push(...events)
+    this.#wake()
+  }
+
+  #wake(): void {
+    if (this.#isBusy || this.#isStopped) return
+    this.#passOn()
+    if (this.#isStopped) return
+    if (this.#mustCatchUp) this.#catchUpAndGoOn()
+    else this.#awaitNext()
+  }
+
+  /** Passes on what follows, in this turn of the event loop: the usual way takes no detour. */
+  #passOn(): void {
+    const events = this.#waiting
+    if (this.#mustCatchUp || events.length === 0) return
+    this.#waiting = []
+    for (const [index, event] of events.entries()) {
+      if (this.#isStopped) return
+      if (compareEventPositions(event.at, this.#last) <= 0) continue
+      if (follows(event.at, this.#last)) {
+        this.#emit(event)
         continue
       }
-      const event = waiting.shift()
-      if (!event || compareEventPositions(event.at, last) <= 0) continue
-      if (follows(event.at, last)) {
-        emit(event)
-        continue
-      }
-      const seen = last.position
-      await catchUp()
-      // A decoration of a fact that has not been seen is dropped; a fact is read from the log at the latest after the next silence.
-      if (!stopped && last.position !== seen) waiting.unshift(event)
+      this.#waiting = events.slice(index)
+      this.#mustCatchUp = true
+      return
     }
   }
-  const wake = (): void => {
-    if (busy || stopped) return
-    busy = true
-    clearTimeout(silence)
-    pump()
+
+  #catchUpAndGoOn(): void {
+    this.#isBusy = true
+    clearTimeout(this.#silence)
+    this.#catchUp()
       .catch((thrown: unknown) => {
-        if (!stopped) sink.fail(thrown)
+        if (!this.#isStopped) this.#sink.fail(thrown)
+        this.stop()
       })
       .finally(() => {
-        busy = false
-        if (stopped) return
-        if (waiting.length > 0) return wake()
-        silence = setTimeout(() => {
-          mustCatchUp = true
-          wake()
-        }, limits.silenceMsMax)
-        silence.unref()
+        this.#isBusy = false
+        this.#mustCatchUp = false
+        this.#dropUnreachable()
+        this.#wake()
       })
   }
-  const unsubscribe = ports.bus.subscribe(reading.key, reading.scope, (events) => {
-    if (waiting.length + events.length > limits.readerEventsMax) {
-      // Too far behind: what was buffered is dropped and the facts come from the log.
-      waiting = []
-      mustCatchUp = true
-    } else waiting.push(...events)
-    wake()
-  })
-  wake()
-  return stop
+
+  async #catchUp(): Promise<void> {
+    for (;;) {
+      const facts = await this.#ports.log.factsAfter(this.#reading.key, this.#last.position, limits.factsPageMax)
+      for (const fact of facts) if (!this.#isStopped) this.#emit(fact)
+      if (this.#isStopped || facts.length < limits.factsPageMax) return
+    }
+  }
+
+  /** What still does not follow after a look into the log is a decoration whose fact this reader was too late for: the next fact tells all. */
+  #dropUnreachable(): void {
+    const reachable = this.#waiting.findIndex((event) => follows(event.at, this.#last))
+    this.#waiting = reachable < 0 ? [] : this.#waiting.slice(reachable)
+  }
+
+  #emit(event: PublishedEvent): void {
+    this.#last = event.at
+    this.#sink.event(event)
+    if (event.type !== 'run_finished' || this.#isStopped) return
+    this.stop()
+    this.#sink.end()
+  }
+
+  #awaitNext(): void {
+    clearTimeout(this.#silence)
+    this.#silence = setTimeout(() => {
+      this.#mustCatchUp = true
+      this.#wake()
+    }, limits.silenceMsMax)
+    this.#silence.unref()
+  }
 }
 
 function follows(at: EventPosition, last: EventPosition): boolean {
-  return at.k === 0 ? at.position === last.position + 1 : at.position === last.position
+  return at.k === 0 ? at.position === last.position + 1 : at.position === last.position && at.k > last.k
 }

@@ -1,4 +1,6 @@
 import type { RunFact } from '@codegen/protocol/wire'
+import { Type } from 'typebox'
+import type { Static } from 'typebox'
 
 /** One entry of a run's log: the fact viewers are sent, what it shows the model, and what neither sees. */
 export type LogEntry = {
@@ -10,22 +12,25 @@ export type LogEntry = {
 
 export type SavedEntry = LogEntry & { readonly position: number }
 
-export type EntryInternal = {
-  /** Of an answer: SHA-256 of the request it answers. */
-  readonly request_digest?: string
-  /** Of a call and its result: the id the model gave its request. */
-  readonly request_id?: string
-  /** Of a call: the journal it was sent to; it is never sent to another. */
-  readonly journal_id?: string
-  readonly timeout_ms?: number
-  /** Of a finished call that was never sent: the model's request was wrong. */
-  readonly wrong?: true
-  /** Of the first entry: what the run may use up. */
-  readonly limits?: RunBounds
-}
-
 /** What a run may use up before it is ended. */
-export type RunBounds = { readonly turns: number; readonly tokens: number; readonly seconds: number }
+const RunBounds = Type.Object({ turns: Type.Integer(), tokens: Type.Integer(), seconds: Type.Integer() })
+export type RunBounds = Static<typeof RunBounds>
+
+/** What an entry keeps for Maestro alone. */
+export const EntryInternal = Type.Object({
+  /** Of an answer: SHA-256 of the request it answers. */
+  request_digest: Type.Optional(Type.String()),
+  /** Of a call and its result: the id the model gave its request. */
+  request_id: Type.Optional(Type.String()),
+  /** Of a call: the journal it was sent to; it is never sent to another. */
+  journal_id: Type.Optional(Type.String()),
+  timeout_ms: Type.Optional(Type.Integer()),
+  /** Of a finished call that was never sent: the model's request was wrong. */
+  wrong: Type.Optional(Type.Literal(true)),
+  /** Of the first entry: what the run may use up. */
+  limits: Type.Optional(RunBounds),
+})
+export type EntryInternal = Static<typeof EntryInternal>
 
 /** An entry that shows the model nothing. */
 export function unshown(fact: RunFact, internal: EntryInternal | null = null): LogEntry {

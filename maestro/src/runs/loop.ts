@@ -18,8 +18,8 @@ export async function driveRun(drive: Drive): Promise<void> {
   sendOpenCalls(drive)
   for (;;) {
     takeLetters(drive)
-    if (drive.isReleased()) return
-    const step = nextStep(drive.run(), drive.ending(), drive.cancelled)
+    if (drive.isReleased) return
+    const step = nextStep(drive.run, drive.ending, drive.cancelled)
     if (step.kind === 'done') break
     if (!(await performStep(drive, step))) break
   }
@@ -42,10 +42,7 @@ async function performStep(drive: Drive, step: Exclude<Step, { kind: 'done' }>):
       return cancelCalls(drive, step.toolIds, step.reason)
     case 'await-results':
     case 'await-approval':
-      // Not awaited: an acknowledgement that cannot be written shows at the next commit, and letters are taken meanwhile.
-      void drive.commit()
-      await drive.mailbox.arrival()
-      return true
+      return awaitLetters(drive)
     case 'finish':
       return finish(drive, step.ending)
   }
@@ -59,8 +56,15 @@ async function sendStaged(drive: Drive): Promise<boolean> {
 }
 
 function sendOpenCalls(drive: Drive): void {
-  const run = drive.run()
+  const run = drive.run
   drive.hands.callTools([...run.openCalls.keys()].flatMap((toolId) => toRunTool(run, toolId) ?? []))
+}
+
+/** What is staged is written meanwhile; that it could not be shows as a letter, like all else from outside. */
+async function awaitLetters(drive: Drive): Promise<boolean> {
+  const committed = drive.commit()
+  await Promise.race([drive.mailbox.arrival(), committed.then(() => drive.mailbox.arrival())])
+  return true
 }
 
 async function cancelCalls(drive: Drive, toolIds: readonly string[], reason: string): Promise<boolean> {
@@ -75,7 +79,7 @@ async function cancelCalls(drive: Drive, toolIds: readonly string[], reason: str
 }
 
 async function finish(drive: Drive, ending: Ending): Promise<boolean> {
-  const run = drive.run()
+  const run = drive.run
   const summary = run.lastAnswer?.hasRequests === false ? run.lastAnswer.content : ''
   const fact: RunFactOf<'run_finished'> = {
     type: 'run_finished',
@@ -94,6 +98,6 @@ async function finish(drive: Drive, ending: Ending): Promise<boolean> {
   }
   drive.stage([unshown(fact)])
   if (!(await drive.commit())) return false
-  drive.hands.runFinished({ run: drive.run(), status: ending.status, summary, error: ending.error })
+  drive.hands.runFinished({ run: drive.run, status: ending.status, summary, error: ending.error })
   return true
 }

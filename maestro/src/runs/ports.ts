@@ -3,6 +3,7 @@ import type { EventPosition } from '@codegen/protocol/ids'
 import type { RunOutcome, RunTool } from '@codegen/protocol/wire'
 import type { LogEntry, SavedEntry } from './log-entry.ts'
 import type { Run } from './run.ts'
+import type { ToolRequest } from './tool-request.ts'
 
 /** Where a run is kept: `epoch` is the one its owner holds. */
 export type RunKey = { readonly teamId: string; readonly generationId: string }
@@ -35,9 +36,6 @@ export type ModelAnswer = {
 }
 
 export type ModelFault = { readonly kind: 'fault'; readonly failure: Failure }
-
-/** A tool call as the model wrote it; nothing of it was checked. */
-export type ToolRequest = { readonly id: string; readonly name: string; readonly arguments: string }
 
 /** Tokens of one answer; zeros when the server told none. */
 export type ModelUsage = { readonly inputTokens: number; readonly outputTokens: number; readonly cachedTokens: number }
@@ -152,4 +150,33 @@ export type LoadedRun = {
   readonly ageMs: number
   readonly systemPrompt: string
   readonly toolsJson: string
+}
+
+/** A run as lists show it. */
+export type ListedRun = {
+  readonly generation_id: string
+  readonly session_id: string
+  readonly executor_id: string
+  readonly status: string
+  readonly prompt: string
+  readonly cwd: string
+  readonly mode: string
+  readonly model: string
+  readonly created_at: string
+  readonly finished_at: string | null
+  readonly turns: number
+  readonly input_tokens: number
+  readonly output_tokens: number
+  readonly error: string | null
+}
+
+/** Which runs a list may show: those of a team, or of one of its executors. */
+export type RunFilter = { readonly teamId: string; readonly executorId?: string }
+
+/** Runs as people look for them. */
+export type RunList = {
+  /** The newest first. */
+  list(filter: RunFilter, limit: number): Promise<readonly ListedRun[]>
+  /** The runs whose id begins so, two at the most. */
+  find(filter: RunFilter, idStart: string): Promise<readonly ListedRun[]>
 }

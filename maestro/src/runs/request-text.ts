@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto'
-import type { Hash } from 'node:crypto'
 
 /** A request to the model as bytes, and their SHA-256. */
 export type RequestText = { readonly body: string; readonly digest: string }
@@ -10,7 +9,7 @@ export type RequestText = { readonly body: string; readonly digest: string }
  */
 export function createTranscript(head: { model: string; toolsJson: string; systemMessage: string }): Transcript {
   let text = ''
-  let hash: Hash = createHash('sha256')
+  const hash = createHash('sha256')
   const add = (piece: string): void => {
     text += piece
     hash.update(piece)

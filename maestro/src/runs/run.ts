@@ -1,7 +1,7 @@
 import type { RunFactOf, RunMode, RunOutcome, RunTool } from '@codegen/protocol/wire'
 import { limits } from '@codegen/protocol/limits'
 import type { RunBounds, SavedEntry } from './log-entry.ts'
-import type { ToolRequest } from './ports.ts'
+import type { ToolRequest } from './tool-request.ts'
 
 /** A run as its log tells it: a fold, never changed in place. */
 export type Run = {

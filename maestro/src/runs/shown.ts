@@ -1,4 +1,4 @@
-import type { ToolRequest } from './ports.ts'
+import type { ToolRequest } from './tool-request.ts'
 
 /** How each entry is put to the model: chat messages as JSON text, rendered once when the entry is saved. */
 

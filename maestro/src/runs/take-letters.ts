@@ -25,16 +25,15 @@ function takeLetter(drive: Drive, letter: Letter): void {
     case 'release':
       drive.release()
       return
-    case 'time':
-    case 'lost':
-      // The run's ending is known without them; these only wake the loop.
+    case 'look':
+      // Whatever there is to see, the loop sees it by itself.
       return
   }
 }
 
 function takeResult(drive: Drive, result: ToolResult): void {
   const acknowledge = (): void => drive.hands.stored(`tool_result:${result.tool_id}`)
-  const call = drive.run().openCalls.get(result.tool_id)
+  const call = drive.run.openCalls.get(result.tool_id)
   // A repeat of a result that is on record, or one that came too late: acknowledged, without effect.
   if (!call) return drive.stage([], acknowledge)
   drive.stage([toResultEntry(drive, result, call)], acknowledge)
@@ -68,7 +67,7 @@ function toResultEntry(
 function takeApproval(drive: Drive, fact: Extract<Letter, { kind: 'approval' }>['fact']): void {
   const { tool_id } = fact.payload
   const acknowledge = (): void => drive.hands.stored(`${fact.type}:${tool_id}`)
-  const run = drive.run()
+  const run = drive.run
   const isAsked = run.openQuestions.has(tool_id)
   const isNews = run.openCalls.has(tool_id) && isAsked === (fact.type === 'approval_resolved')
   drive.stage(isNews ? [unshown(fact)] : [], acknowledge)
@@ -77,7 +76,7 @@ function takeApproval(drive: Drive, fact: Extract<Letter, { kind: 'approval' }>[
 function takeCancel(drive: Drive, letter: Extract<Letter, { kind: 'cancel' }>): void {
   const { clientRef, reason, by } = letter
   const { generationId } = drive.key
-  const entries: LogEntry[] = drive.run().cancel
+  const entries: LogEntry[] = drive.run.cancel
     ? []
     : [unshown({ type: 'cancel_requested', payload: { generation_id: generationId, reason, by } })]
   drive.stage(entries, () => {

@@ -1,5 +1,5 @@
 import type { FastifyInstance } from 'fastify'
-import type { HttpPorts } from '#http/app'
+import type { HttpPorts } from '#http/ports'
 
 const checkMsMax = 2_000
 

@@ -10,7 +10,7 @@ import { eventIdOf } from '#runs/event-outlet'
 import { readEvents } from '#runs/event-reader'
 import type { EventSink } from '#runs/event-reader'
 import type { RunKey } from '#runs/ports'
-import type { HttpPorts } from '#http/app'
+import type { HttpPorts } from '#http/ports'
 import { findRun } from './runs.ts'
 
 const EventsParams = Type.Object({ id: Type.String({ pattern: '^[A-Za-z0-9-]{4,128}$' }) })

@@ -3,8 +3,8 @@ import { Type } from 'typebox'
 import type { Static } from 'typebox'
 import { Failure } from '@codegen/protocol/failure'
 import { limits } from '#limits'
-import type { HttpPorts } from '#http/app'
-import type { ListedRun } from '#http/ports'
+import type { HttpPorts } from '#http/ports'
+import type { ListedRun } from '#runs/ports'
 
 const ListQuery = Type.Object(
   {
@@ -24,18 +24,8 @@ const CancelBody = Type.Union([
 
 /** `GET /v1/runs`, `GET /v1/runs/:id` (the beginning of an id will do) and `POST /v1/runs/:id/cancel`. */
 export function runsRoutes(app: FastifyInstance, ports: HttpPorts): void {
-  app.get<{ Querystring: Static<typeof ListQuery> }>(
-    '/v1/runs',
-    { schema: { querystring: ListQuery } },
-    async (request) => {
-      const { executor_id, limit = '50' } = request.query
-      const filter = {
-        teamId: request.principal.teamId,
-        limit: Math.min(Math.max(Number(limit), 1), limits.runsPageMax),
-        ...(executor_id === undefined ? {} : { executorId: executor_id }),
-      }
-      return { runs: await ports.runs.list(filter) }
-    },
+  app.get<{ Querystring: Static<typeof ListQuery> }>('/v1/runs', { schema: { querystring: ListQuery } }, (request) =>
+    listRuns(ports, request.principal.teamId, request.query),
   )
   app.get<{ Params: Static<typeof RunParams> }>('/v1/runs/:id', { schema: { params: RunParams } }, (request) =>
     findRun(ports, request.principal.teamId, request.params.id),
@@ -62,9 +52,15 @@ export function runsRoutes(app: FastifyInstance, ports: HttpPorts): void {
   )
 }
 
+async function listRuns(ports: HttpPorts, teamId: string, query: Static<typeof ListQuery>): Promise<object> {
+  const { executor_id, limit = '50' } = query
+  const filter = { teamId, ...(executor_id === undefined ? {} : { executorId: executor_id }) }
+  return { runs: await ports.runs.list(filter, Math.min(Math.max(Number(limit), 1), limits.runsPageMax)) }
+}
+
 /** The one run whose id begins so. Fails with run.unknown, or request.invalid when several do. */
 export async function findRun(ports: Pick<HttpPorts, 'runs'>, teamId: string, idStart: string): Promise<ListedRun> {
-  const [run, another] = await ports.runs.find({ teamId, idStart })
+  const [run, another] = await ports.runs.find({ teamId }, idStart)
   if (!run) throw new Failure('run.unknown', `There is no run ${idStart}.`)
   if (another) throw new Failure('request.invalid', `Several runs begin with ${idStart}; give more of the id.`)
   return run
