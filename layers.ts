@@ -5,7 +5,7 @@
 export const layers: Readonly<Record<string, Layer>> = {
   protocol: {
     packages: [],
-    leaves: ['failure', 'ids', 'limits', 'tool'],
+    leaves: ['failure', 'ids', 'limits', 'socket-path', 'tool'],
     folders: { 'built-in': [], peer: [], wire: [], local: ['wire', 'built-in'] },
   },
   'plugins/kit': { packages: ['protocol'], leaves: [], folders: {} },
@@ -54,7 +54,7 @@ export const layers: Readonly<Record<string, Layer>> = {
   cli: {
     packages: ['protocol'],
     // What starts with the terminal's prompt carries no schema: the rest of the protocol is there as types.
-    typesOnlyBut: ['@codegen/protocol/failure', '@codegen/protocol/limits', '@codegen/protocol/peer'],
+    typesOnlyBut: ['failure', 'limits', 'peer', 'socket-path'].map((entry) => `@codegen/protocol/${entry}`),
     leaves: ['arguments', 'client', 'connect', 'dial', 'exit-code', 'limits', 'start-daemon', 'version'],
     folders: {
       commands: ['render', 'prompt', 'watch-run', 'with-client'],

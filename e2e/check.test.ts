@@ -1,6 +1,8 @@
-import { test } from 'tap'
+import t, { test } from 'tap'
 import { layers } from '../layers.ts'
 import { copyProject } from './support/project-copy.ts'
+
+t.setTimeout(120_000)
 
 /** What the check must refuse: one file, and the rule that says so. */
 type Seed = { title: string; file: string; text: string; rule: string; message?: RegExp }
