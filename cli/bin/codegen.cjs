@@ -1,0 +1,9 @@
+#!/usr/bin/env node
+'use strict'
+if (Number.parseInt(process.versions.node, 10) < 24) {
+  process.stderr.write(
+    `codegen: This is Node ${process.versions.node} and codegen needs 24 or newer; in a checkout \`npx codegen\` uses the right one.\n`,
+  )
+  process.exit(2)
+}
+require('../dist/codegen.cjs')

@@ -1,0 +1,44 @@
+import type { ApprovalQuestion } from '@codegen/protocol/local'
+import { limits } from '#limits'
+import type { Colours } from '#render/colours'
+import { countOf } from '#render/numbers'
+import { makeVisible, makeVisibleWithoutPadding, toOneLine } from '#render/visible'
+
+/**
+ * The question as codegen itself words it, from the fields of the call: the tool, the whole of what it would do behind a margin no content can
+ * leave, with everything invisible written out, and the keys that answer it.
+ */
+export function drawQuestion(question: ApprovalQuestion, colours: Colours): string {
+  const { command, diff, url } = question.preview
+  const toolName = toOneLine(question.tool_name, limits.toolLabelCharactersMax)
+  const body = [
+    ...(command === undefined ? [] : toMargin(makeVisibleWithoutPadding(command))),
+    ...(url === undefined ? [] : toMargin(makeVisible(url))),
+    ...(diff === undefined ? [] : toMargin(makeVisible(diff))),
+  ]
+  if (body.length === 0) body.push(...toMargin(makeVisibleWithoutPadding(question.title)))
+  const size = body.length > 1 ? ` (${countOf(body.length, 'line')})` : ''
+  const margin = colours.yellow('│')
+  const lines = body.map((line) => `${margin} ${paintLine(line, diff !== undefined, colours)}\n`)
+  return `${colours.yellow('?')} May ${colours.bold(toolName)} do this${size}?\n${lines.join('')}${drawKeys(question, colours)}`
+}
+
+function drawKeys({ options, tool_name }: ApprovalQuestion, colours: Colours): string {
+  const kinds = new Set(options.map(({ kind }) => kind))
+  const always = `always for ${toOneLine(tool_name, limits.toolLabelCharactersMax)} in this run`
+  const keys = [
+    ...(kinds.has('allow') ? [`${colours.bold('y')} yes`] : []),
+    ...(kinds.has('deny') ? [`${colours.bold('n')} no`] : []),
+    ...(kinds.has('always') ? [`${colours.bold('a')} ${always}`] : []),
+  ]
+  return `  ${keys.join('   ')}  `
+}
+
+function toMargin(text: string): string[] {
+  return text.replace(/\n$/, '').split('\n')
+}
+
+function paintLine(line: string, isDiff: boolean, colours: Colours): string {
+  if (isDiff && line.startsWith('+')) return colours.green(line)
+  return isDiff && line.startsWith('-') ? colours.red(line) : line
+}

@@ -1,0 +1,104 @@
+import { Failure } from '@codegen/protocol/failure'
+import type { ApprovalQuestion } from '@codegen/protocol/local'
+import { limits } from '#limits'
+import type { Terminal } from '#render/terminal'
+import { toOneLine } from '#render/visible'
+import { drawQuestion } from './draw-question.ts'
+import { findKeyboard } from './keyboard.ts'
+import type { Keyboard } from './keyboard.ts'
+
+/** Answers a run's questions. */
+export type Questions = {
+  /** Puts one question at a time; answers with the id of the option. Without a terminal the answer is no. */
+  ask(question: ApprovalQuestion, signal: AbortSignal): Promise<string>
+  /** A call was denied for want of a terminal. */
+  readonly deniedWithoutTerminal: boolean
+}
+
+export function createQuestions(terminal: Terminal, onInterrupt: () => void): Questions {
+  let keyboard: Keyboard | undefined | 'unknown' = 'unknown'
+  let last: Promise<unknown> = Promise.resolve()
+  let deniedWithoutTerminal = false
+
+  function ask(question: ApprovalQuestion, signal: AbortSignal): Promise<string> {
+    if (keyboard === 'unknown') keyboard = findKeyboard()
+    if (!keyboard) return Promise.resolve(deny(question))
+    const asked = { question, signal, keyboard, terminal, onInterrupt }
+    const answer = last.then(() => putQuestion(asked))
+    last = answer.catch(() => undefined)
+    return answer
+  }
+
+  function deny(question: ApprovalQuestion): string {
+    const what = toOneLine(question.title, limits.toolLabelCharactersMax)
+    deniedWithoutTerminal = true
+    terminal.note(
+      `denied, because there is no terminal to ask on: ${what} (allow with --auto, or run codegen in a terminal)`,
+    )
+    return optionOf(question, 'deny')
+  }
+
+  return {
+    ask,
+    get deniedWithoutTerminal() {
+      return deniedWithoutTerminal
+    },
+  }
+}
+
+type AskedQuestion = {
+  question: ApprovalQuestion
+  signal: AbortSignal
+  keyboard: Keyboard
+  terminal: Terminal
+  onInterrupt: () => void
+}
+
+async function putQuestion({ question, signal, keyboard, terminal, onInterrupt }: AskedQuestion): Promise<string> {
+  signal.throwIfAborted()
+  terminal.hold()
+  keyboard.open()
+  try {
+    await new Promise((resolve) => setTimeout(resolve, limits.typedAheadMs))
+    terminal.ask(drawQuestion(question, terminal.colours))
+    const kind = await nextAnswer({ keyboard, signal, onInterrupt })
+    terminal.ask(`${words[kind]}\n`)
+    return optionOf(question, kind)
+  } catch (failure) {
+    terminal.ask('no answer is needed any more\n')
+    throw failure
+  } finally {
+    keyboard.close()
+    terminal.release()
+  }
+}
+
+type Kind = ApprovalQuestion['options'][number]['kind']
+
+const kinds: Readonly<Record<string, Kind>> = { y: 'allow', Y: 'allow', n: 'deny', N: 'deny', a: 'always', A: 'always' }
+const words: Readonly<Record<Kind, string>> = { allow: 'yes', deny: 'no', always: 'always' }
+const controlC = '\x03'
+
+function nextAnswer({
+  keyboard,
+  signal,
+  onInterrupt,
+}: Pick<AskedQuestion, 'keyboard' | 'signal' | 'onInterrupt'>): Promise<Kind> {
+  return new Promise((resolve, reject) => {
+    const onAbort = (): void => reject(signal.reason)
+    if (signal.aborted) onAbort()
+    signal.addEventListener('abort', onAbort, { once: true })
+    keyboard.listen((key) => {
+      const kind = Object.hasOwn(kinds, key) ? kinds[key] : undefined
+      if (kind) resolve(kind)
+      // With keys read one by one the terminal makes no signal of it.
+      else if (key === controlC) onInterrupt()
+    })
+  })
+}
+
+function optionOf(question: ApprovalQuestion, kind: Kind): string {
+  const option = question.options.find((candidate) => candidate.kind === kind)
+  if (option) return option.id
+  throw new Failure('request.invalid', `The question cannot be answered with ${words[kind]}.`)
+}

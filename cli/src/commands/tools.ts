@@ -1,0 +1,27 @@
+import { exitCodes } from '#exit-code'
+import type { ExitCode } from '#exit-code'
+import { toJsonLine } from '#render/json-view'
+import { renderTable } from '#render/table'
+import type { Terminal } from '#render/terminal'
+import { toOneLine } from '#render/visible'
+import { withClient } from '#with-client'
+
+const descriptionCharactersMax = 90
+
+/** `codegen tools`: what a model may call here, in the order it sees it. */
+export function tools({ json }: { json: boolean }, terminal: Terminal): Promise<ExitCode> {
+  return withClient(terminal, async (client) => {
+    const found = await client.listTools()
+    if (json) for (const tool of found) terminal.print(toJsonLine(tool))
+    else {
+      const rows = found.map(({ name, annotations, source, description }) => [
+        toOneLine(name, 64),
+        annotations?.readOnly ? 'reads' : 'changes',
+        toOneLine(source, 40),
+        toOneLine(description, descriptionCharactersMax),
+      ])
+      terminal.print(renderTable(rows))
+    }
+    return exitCodes.done
+  })
+}

@@ -1,0 +1,35 @@
+import { resolve } from 'node:path'
+import { Failure } from '@codegen/protocol/failure'
+import { checkSocketPath, findSocketPath } from '@codegen/protocol/socket-path'
+import { createClient } from './client.ts'
+import type { Client, ClientEvents } from './client.ts'
+import { dial } from './dial.ts'
+import { startDaemon } from './start-daemon.ts'
+
+export type ConnectOptions = {
+  events?: ClientEvents
+  /** Says that codegend is being started. Without it a daemon that does not run is server.unreachable. */
+  onStart?: () => void
+}
+
+/** Connects to codegend, starting it where it does not run. */
+export async function connectToDaemon({ events, onStart }: ConnectOptions): Promise<Client> {
+  const path = socketPath()
+  const socket = await dial(path)
+  if (socket) return createClient(socket, events)
+  if (!onStart) {
+    throw new Failure(
+      'server.unreachable',
+      `codegend is not running (nobody listens on ${path}); the next prompt starts it.`,
+    )
+  }
+  onStart()
+  return createClient(await startDaemon(path), events)
+}
+
+function socketPath(): string {
+  const home = process.env['HOME'] || process.getBuiltinModule('node:os').homedir()
+  const path = resolve(findSocketPath(process.env, home).path)
+  checkSocketPath(path, process.platform)
+  return path
+}

@@ -1,0 +1,36 @@
+/** Bounds of the CLI alone. Durations are milliseconds, sizes are characters unless the name says otherwise. */
+export const limits = {
+  /** How long codegend may take from its start until it answers on its socket. */
+  daemonStartMsMax: 15_000,
+  daemonDialEveryMs: 15,
+  /** What is read of the daemon's complaint when it does not start. */
+  daemonComplaintBytesMax: 64 * 1024,
+  /** How often a lost connection is made again for one run, and the pause before each further try. */
+  reconnectsMax: 20,
+  reconnectPauseMs: 250,
+  /** How long a run that was asked to end may take before codegen leaves anyway. */
+  cancelMsMax: 15_000,
+
+  /** A program that keeps our standard input open without writing is waited for no longer than this. */
+  silentInputMs: 500,
+  /** After this long a person is told that the rest of the prompt is read from standard input. */
+  inputNoticeMs: 3_000,
+
+  /** An escape sequence is no longer than this; what follows is text. */
+  sequenceCharactersMax: 64,
+  /** The same for sequences that carry a string, as a window's title. */
+  sequenceStringCharactersMax: 4_096,
+
+  toolLabelCharactersMax: 120,
+  reasonCharactersMax: 300,
+  /** Lines of one diff that are shown; the rest is counted. */
+  diffLinesMax: 400,
+  /** Output gathered while a question is on the screen. */
+  heldOutputCharactersMax: 4 * 1024 * 1024,
+  /** A run of spaces or of empty lines longer than this is counted instead of shown when consent is asked. */
+  paddingMax: 8,
+  /** Keys that were typed before a question was on the screen do not answer it. */
+  typedAheadMs: 50,
+  promptColumnMax: 60,
+  runsListed: 50,
+} as const

@@ -1,0 +1,17 @@
+/** 12345 -> 12,345. */
+export function toCount(count: number): string {
+  return String(count).replace(/\B(?=(\d{3})+$)/g, ',')
+}
+
+/** A duration as a person says it: 38 ms, 1.2 s, 3 min 5 s. */
+export function toDuration(milliseconds: number): string {
+  if (milliseconds < 995) return `${Math.round(milliseconds)} ms`
+  const seconds = milliseconds / 1000
+  if (seconds < 99.95) return `${seconds.toFixed(1)} s`
+  return `${Math.floor(seconds / 60)} min ${Math.floor(seconds % 60)} s`
+}
+
+/** `1 turn`, `2 turns`. */
+export function countOf(count: number, thing: string): string {
+  return `${toCount(count)} ${thing}${count === 1 ? '' : 's'}`
+}

@@ -1,0 +1,81 @@
+import type { ChildProcess } from 'node:child_process'
+import type { Socket } from 'node:net'
+import { Failure } from '@codegen/protocol/failure'
+import { limits } from '#limits'
+import { dial } from './dial.ts'
+
+/**
+ * Starts codegend in the background, where it outlives this process, and connects to it. Where another one was first, that one is connected to.
+ * Fails with server.unreachable and the daemon's last words where none answers within limits.daemonStartMsMax.
+ */
+export async function startDaemon(socketPath: string): Promise<Socket> {
+  const complaint = openComplaint()
+  const daemon = spawnDaemon(socketPath, complaint.descriptor)
+  const deadline = performance.now() + limits.daemonStartMsMax
+  try {
+    while (performance.now() < deadline) {
+      const hasLeft = daemon.exitCode !== null || daemon.signalCode !== null || daemon.pid === undefined
+      const socket = await dial(socketPath)
+      if (socket) return socket
+      // It looked for others before it left, so one dial after that settles it.
+      if (hasLeft) break
+      await pause(daemon)
+    }
+    throw new Failure('server.unreachable', `codegend did not start: ${complaint.lastLine() || 'it does not answer'}`)
+  } finally {
+    complaint.close()
+    daemon.removeAllListeners()
+    daemon.unref()
+  }
+}
+
+function spawnDaemon(socketPath: string, stderr: number): ChildProcess {
+  const { spawn } = process.getBuiltinModule('node:child_process')
+  const { resolve } = process.getBuiltinModule('node:path')
+  const conditions = process.execArgv.filter((option) => option.startsWith('--conditions'))
+  const daemon = spawn(
+    process.execPath,
+    [...conditions, resolve(import.meta.dirname, '../../daemon/bin/codegend.js')],
+    {
+      detached: true,
+      stdio: ['ignore', 'ignore', stderr],
+      // A daemon must not keep the folder busy it happened to be started in.
+      cwd: '/',
+      // What was relative to this folder is not to the daemon's.
+      env: process.env['CODEGEN_SOCKET'] ? { ...process.env, CODEGEN_SOCKET: socketPath } : process.env,
+    },
+  )
+  // That it could not be spawned shows in its having no pid.
+  daemon.on('error', () => undefined)
+  return daemon
+}
+
+function pause(daemon: ChildProcess): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(done, limits.daemonDialEveryMs)
+    daemon.once('exit', done)
+    function done(): void {
+      clearTimeout(timer)
+      daemon.removeListener('exit', done)
+      resolve()
+    }
+  })
+}
+
+/** Where the daemon complains: a file without a name, so that nothing is left of it and the daemon never waits for a reader. */
+function openComplaint(): { descriptor: number; lastLine(): string; close(): void } {
+  const { closeSync, fstatSync, openSync, readSync, unlinkSync } = process.getBuiltinModule('node:fs')
+  const { tmpdir } = process.getBuiltinModule('node:os')
+  const path = `${tmpdir()}/codegend-start-${process.pid}-${Math.random().toString(36).slice(2)}`
+  const descriptor = openSync(path, 'wx+', 0o600)
+  unlinkSync(path)
+
+  function lastLine(): string {
+    const { size } = fstatSync(descriptor)
+    const bytes = Buffer.alloc(Math.min(size, limits.daemonComplaintBytesMax))
+    const length = readSync(descriptor, bytes, 0, bytes.length, size - bytes.length)
+    return bytes.toString('utf8', 0, length).trim().split('\n').at(-1) ?? ''
+  }
+
+  return { descriptor, lastLine, close: () => closeSync(descriptor) }
+}
