@@ -162,8 +162,8 @@ test('what is no folder is a typed failure', async (t) => {
 })
 
 const name = fc.constantFrom('a', 'b', 'ab', 'a.txt', 'x y', '[z]', '#h', 'Ab')
-const path = fc.array(name, { minLength: 1, maxLength: 3 }).map((names) => names.join('/'))
-const paths = fc.array(path, { maxLength: 8 })
+const somePath = fc.array(name, { minLength: 1, maxLength: 3 }).map((names) => names.join('/'))
+const paths = fc.array(somePath, { maxLength: 8 })
 const pattern = fc
   .tuple(
     fc.constantFrom('', '!'),
@@ -173,7 +173,7 @@ const pattern = fc
   )
   .map(([sign, start, names, end]) => sign + start + names.join('/') + end)
 const rules = fc.array(pattern, { maxLength: 4 }).map((patterns) => patterns.join('\n'))
-const gitignores = fc.array(fc.tuple(fc.oneof(fc.constant(''), path), rules), { maxLength: 3 })
+const gitignores = fc.array(fc.tuple(fc.oneof(fc.constant(''), somePath), rules), { maxLength: 3 })
 
 function namesByGit(root: string): string[] {
   const args = ['ls-files', '-z', '--others', '--exclude-standard']

@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises'
 import { isAbsolute, relative, sep } from 'node:path'
 import type { FileContent, FileHead, Files, FileStat } from '@codegen/kit'
-import { shownPath } from '@codegen/kit'
+import { shownPath, toBytes } from '@codegen/kit'
 import { Failure } from '@codegen/protocol/failure'
 import { limits } from '#limits'
 import { digestOf } from './digest.ts'
@@ -160,7 +160,8 @@ function danglingLink(path: string, code: 'file.not_found' | 'file.bad_path'): F
 }
 
 function tooBig(path: string, size: number, bytesMax: number): Failure {
-  return new Failure('file.too_big', `${shownPath(path)} is ${size} bytes; at most ${bytesMax} can be read at once.`, {
-    hint: 'Use Shell with sed, head, tail or grep to see a part of it.',
-  })
+  return new Failure(
+    'file.too_big',
+    `${shownPath(path)} is ${toBytes(size)}; at most ${toBytes(bytesMax)} can be read at once. Use Shell with sed, head, tail or grep for a part of it.`,
+  )
 }

@@ -98,7 +98,7 @@ async function readNames(walk: Walk, { folder, path, ignored }: Reading): Promis
       names.push({ name: entry.name, kind })
     }
   }
-  return names.sort((one, other) => comparePaths(one.name, other.name))
+  return names.toSorted((one, other) => comparePaths(one.name, other.name))
 }
 
 function kindOf(entry: Dirent): FileEntry['kind'] {

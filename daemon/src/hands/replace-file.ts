@@ -87,7 +87,7 @@ async function writeTemporary(temporary: string, bytes: Uint8Array, existing: St
   if (existing) await keepOwnerAndMode(handle, existing)
   // A rename that reaches the disk before the bytes would leave an empty file after a loss of power.
   await handle.datasync()
-  return handle.stat()
+  return await handle.stat()
 }
 
 async function keepOwnerAndMode(handle: FileHandle, existing: Stats): Promise<void> {

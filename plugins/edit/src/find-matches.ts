@@ -12,7 +12,8 @@ export function findMatches(
   piece: string,
   how: { kind: 'apart' | 'anywhere'; matchesMax: number },
 ): Match[] {
-  const returns = carriageReturnsBeforeLineFeeds(text)
+  // A piece within one line meets no line end: nothing has to be made equal then.
+  const returns = /[\r\n]/.test(piece) ? carriageReturnsBeforeLineFeeds(text) : []
   const plainText = returns.length === 0 ? text : withPlainLineEnds(text)
   const plainPiece = withPlainLineEnds(piece)
   const step = how.kind === 'apart' ? plainPiece.length : 1

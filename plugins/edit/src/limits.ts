@@ -1,6 +1,6 @@
 /** What one edit may do, and how far its failures explain. */
 export const limits = {
-  replacementsMax: 1_000_000,
+  replacementsMax: 100_000,
   /** Places named when a piece is not unique. */
   placesShownMax: 20,
   /** How much of a file is searched for the place nearest to a piece that is not in it, and how much of the piece and the place is used. */

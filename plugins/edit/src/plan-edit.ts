@@ -69,13 +69,20 @@ async function refuseUnread(files: Files, path: string, digest: string): Promise
 }
 
 function matchesOf(file: TextFile, { file_path, old_string, replace_all = false }: EditParameters): Match[] {
-  const how = replace_all
-    ? { kind: 'apart' as const, matchesMax: limits.replacementsMax }
-    : { kind: 'anywhere' as const, matchesMax: limits.placesShownMax + 1 }
-  const matches = findMatches(file.text, old_string, how)
+  const kind = replace_all ? 'apart' : 'anywhere'
+  const most = replace_all ? limits.replacementsMax : 1
+  const matchesMax = replace_all ? most + 1 : limits.placesShownMax + 1
+  const matches = findMatches(file.text, old_string, { kind, matchesMax })
   if (matches.length === 0) throw explainMiss(file_path, file.text, old_string)
-  if (!replace_all && matches.length > 1) throw explainMany(file_path, file.text, matches)
-  return matches
+  if (matches.length <= most) return matches
+  throw replace_all ? tooMany(file_path, most) : explainMany(file_path, file.text, matches)
+}
+
+function tooMany(path: string, most: number): Failure {
+  return new Failure(
+    'edit.many_matches',
+    `old_string is more than ${most.toLocaleString('en-US')} times in ${shownPath(path)}; nothing was changed. Use Shell with sed for so many.`,
+  )
 }
 
 /** Checked before the text is made: a short piece that is found often can grow a file without bound. */

@@ -18,19 +18,13 @@ export type Plugin = { readonly tools: readonly Tool[] }
  * Ties a definition to the function that runs it. `parameters` were checked against the definition's schema before `run` is called; a thrown
  * Failure becomes an error result that the model reads, anything else thrown is `tool.failed`.
  */
-export function defineTool<Parameters>(
+export function defineTool<Parameters extends Readonly<Record<string, unknown>>>(
   definition: Omit<ToolDefinition, 'parameters'> & { readonly parameters: object },
   run: (parameters: Parameters, context: ToolContext) => Promise<ToolReturn> | ToolReturn,
   preview?: (parameters: Parameters, context: ToolContext) => Promise<ToolPreview>,
 ): Tool {
-  // The host checked the parameters against `definition.parameters`, which `Parameters` is inferred from: the one cast is here.
-  const tool: Tool = {
-    ...definition,
-    parameters: { ...definition.parameters },
-    run: (parameters, context) => run(parameters as Parameters, context),
-  }
-  if (preview) tool.preview = (parameters, context) => preview(parameters as Parameters, context)
-  return tool
+  // `Tool` has them as methods, whose parameters may be narrower here: the host checks them against the schema that `Parameters` is inferred from.
+  return { ...definition, parameters: { ...definition.parameters }, run, ...(preview ? { preview } : {}) }
 }
 
 /** Names the tools of a plugin. */

@@ -13,6 +13,8 @@ export const limits = {
   /** Of a diff, what its owner is shown before allowing it. */
   previewLinesMax: 20_000,
   previewCharactersMax: 1_000_000,
+  /** Lines that differ, old and new together, up to which the shortest diff is looked for. */
+  diffComparedLinesMax: 20_000,
   /** How long the shortest diff is looked for before a longer one is taken. */
   diffMsMax: 100,
   diffEditsMax: 4_000,

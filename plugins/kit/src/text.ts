@@ -1,4 +1,5 @@
 import { countUtf8, decodeDamagedUtf8, encodeDamagedUtf8 } from './damaged-utf8.ts'
+import { decodeLatin1, encodeLatin1 } from './latin1.ts'
 import { limits } from './limits.ts'
 
 /**
@@ -10,6 +11,9 @@ export type TextEncoding = {
   readonly byteOrderMark: boolean
 }
 export type DecodedText = { readonly text: string; readonly encoding: TextEncoding }
+
+/** How much of a file its kind is judged by. */
+const sampleBytes = 64 * 1024
 
 /** What a new file is written in. */
 export const plainUtf8: TextEncoding = { name: 'utf-8', byteOrderMark: false }
@@ -79,22 +83,25 @@ function decodeUtf16(bytes: Uint8Array, encoding: TextEncoding): DecodedText | u
 
 /** UTF-16 without a mark gives itself away: in text of mostly Latin letters every second byte is NUL, and only every second. */
 function decodeUtf16WithoutMark(bytes: Uint8Array): DecodedText | undefined {
-  const sample = bytes.subarray(0, 65_536)
+  const sample = bytes.subarray(0, sampleBytes)
   const nuls: [even: number, odd: number] = [0, 0]
   for (const [index, byte] of sample.entries()) if (byte === 0) nuls[index % 2 === 0 ? 0 : 1]++
   const [even, odd] = nuls
   if (Math.min(even, odd) > 0 || Math.max(even, odd) * 8 < sample.byteLength / 2) return undefined
   const name = odd > 0 ? 'utf-16le' : 'utf-16be'
   const decoded = decodeUtf16(bytes, { name, byteOrderMark: false })
-  return decoded && decoded.text.isWellFormed() && !looksBinary(decoded.text) ? decoded : undefined
+  return decoded && decoded.text.isWellFormed() && !looksBinary(decoded.text.slice(0, sampleBytes))
+    ? decoded
+    : undefined
 }
 
 /** Bytes without NUL that are no UTF-8: damaged UTF-8 when most of what is not ASCII still is, else Latin-1. */
 function decodeOneByteText(bytes: Uint8Array): DecodedText | undefined {
-  const isUtf8 = isMostlyUtf8(bytes)
-  const text = isUtf8 ? decodeDamagedUtf8(bytes) : decodeLatin1(bytes)
-  if (looksBinary(text)) return undefined
-  return { text, encoding: { name: isUtf8 ? 'utf-8-damaged' : 'latin1', byteOrderMark: false } }
+  if (looksBinary(decodeLatin1(bytes.subarray(0, sampleBytes)))) return undefined
+  if (isMostlyUtf8(bytes)) {
+    return { text: decodeDamagedUtf8(bytes), encoding: { name: 'utf-8-damaged', byteOrderMark: false } }
+  }
+  return { text: decodeLatin1(bytes), encoding: { name: 'latin1', byteOrderMark: false } }
 }
 
 function isMostlyUtf8(bytes: Uint8Array): boolean {
@@ -103,27 +110,8 @@ function isMostlyUtf8(bytes: Uint8Array): boolean {
 }
 
 /** Compressed and random bytes hold one control character in ten; text that predates UTF-8 hardly any. */
-function looksBinary(text: string): boolean {
-  const sample = text.slice(0, 65_536)
+function looksBinary(sample: string): boolean {
   // oxlint-disable-next-line no-control-regex -- control characters are what is looked for
   const controls = sample.match(/[\u0000-\u0008\u000e-\u001a\u001c-\u001f\u007f]/g)?.length ?? 0
   return controls * 33 > sample.length
-}
-
-/** windows-1252 from 0x80 to 0x9f; the five bytes it leaves open stand for themselves. */
-const upperLatin1 = '€\u0081‚ƒ„…†‡ˆ‰Š‹Œ\u008dŽ\u008f\u0090‘’“”•–—˜™š›œ\u009džŸ'
-
-function decodeLatin1(bytes: Uint8Array): string {
-  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1')
-  return text.replaceAll(/[\u0080-\u009f]/g, (character) => upperLatin1.charAt(character.charCodeAt(0) - 0x80))
-}
-
-function encodeLatin1(text: string): Uint8Array | undefined {
-  let hasPlace = true
-  const bytes = text.replaceAll(/[^\u0000-\u007f\u00a0-\u00ff]/g, (character) => {
-    const at = upperLatin1.indexOf(character)
-    hasPlace &&= at >= 0
-    return String.fromCharCode(0x80 + at)
-  })
-  return hasPlace ? Buffer.from(bytes, 'latin1') : undefined
 }

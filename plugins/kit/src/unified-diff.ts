@@ -18,36 +18,53 @@ const shownDiff: DiffBounds = { linesMax: limits.diffLinesMax, charactersMax: li
 
 /** What changed from one text to another, line by line; differences of line ends do not count. Bounded in time and size whatever the texts are. */
 export function unifiedDiff(before: string, after: string, bounds: DiffBounds = shownDiff): Diff {
-  const hunks = hunksOf(linesOf(withPlainLineEnds(before)), linesOf(withPlainLineEnds(after)))
+  const hunks = hunksOf(before, after)
   const lines = hunks.flatMap((hunk) => [headerOf(hunk), ...hunk.lines])
-  const count = (sign: string) =>
-    hunks.reduce((sum, hunk) => sum + hunk.lines.filter((line) => line.startsWith(sign)).length, 0)
+  const count = (sign: string) => lines.reduce((sum, line) => sum + (line.startsWith(sign) ? 1 : 0), 0)
   return { ...cutDiff(lines, bounds), linesAdded: count('+'), linesRemoved: count('-') }
 }
 
-/** Only what lies between the common beginning and end is compared: an edit's diff costs as much as the edit, not as the file. */
-function hunksOf(before: string[], after: string[]): StructuredPatchHunk[] {
+/** Only what lies between the common beginning and end is cut into lines and compared: a diff costs as much as the change, not as the file. */
+function hunksOf(before: string, after: string): StructuredPatchHunk[] {
   const head = commonHead(before, after)
   const tail = commonTail(before, after, head)
-  if (head === before.length && head === after.length) return []
-  const from = Math.max(0, head - context)
-  const middle = (lines: string[]) => lines.slice(from, Math.min(lines.length, lines.length - tail + context))
+  const middle = (text: string) => linesOf(withPlainLineEnds(text.slice(head, text.length - tail)))
   const [old, now] = [middle(before), middle(after)]
-  const hunks = shortestHunks(old, now) ?? [oneHunk(old, now, { head: head - from, tail: Math.min(tail, context) })]
-  return hunks.map((hunk) => ({ ...hunk, oldStart: hunk.oldStart + from, newStart: hunk.newStart + from }))
+  if (old.join('') === now.join('')) return []
+  const isSmall = old.length + now.length <= limits.diffComparedLinesMax
+  const hunks = (isSmall ? shortestHunks(old, now) : undefined) ?? [oneHunk(old, now)]
+  const linesAbove = countLineEnds(before, head)
+  return hunks.map((hunk) => ({ ...hunk, oldStart: hunk.oldStart + linesAbove, newStart: hunk.newStart + linesAbove }))
 }
 
-function commonHead(before: string[], after: string[]): number {
-  let head = 0
-  while (head < before.length && head < after.length && before[head] === after[head]) head++
-  return head
+/** Where the lines begin that differ, less some lines of context. */
+function commonHead(before: string, after: string): number {
+  const most = Math.min(before.length, after.length)
+  let at = 0
+  while (at < most && before.charCodeAt(at) === after.charCodeAt(at)) at++
+  for (let lines = 0; lines <= context && at > 0; lines++) at = before.lastIndexOf('\n', at - 1)
+  return Math.max(0, at + (at > 0 ? 1 : 0))
 }
 
-function commonTail(before: string[], after: string[], head: number): number {
+/** How many characters follow the lines that differ and some lines of context. */
+function commonTail(before: string, after: string, head: number): number {
   const most = Math.min(before.length, after.length) - head
   let tail = 0
-  while (tail < most && before[before.length - 1 - tail] === after[after.length - 1 - tail]) tail++
-  return tail
+  while (tail < most && before.charCodeAt(before.length - 1 - tail) === after.charCodeAt(after.length - 1 - tail))
+    tail++
+  let at = before.length - tail
+  for (let lines = 0; lines <= context; lines++) {
+    const end = before.indexOf('\n', at)
+    if (end < 0) return 0
+    at = end + 1
+  }
+  return before.length - at
+}
+
+function countLineEnds(text: string, end: number): number {
+  let count = 0
+  for (let at = text.indexOf('\n'); at >= 0 && at < end; at = text.indexOf('\n', at + 1)) count++
+  return count
 }
 
 function shortestHunks(before: string[], after: string[]): StructuredPatchHunk[] | undefined {
@@ -56,24 +73,18 @@ function shortestHunks(before: string[], after: string[]): StructuredPatchHunk[]
 }
 
 /** All old lines out, all new lines in: right for any two texts, if not short. */
-function oneHunk(before: string[], after: string[], common: { head: number; tail: number }): StructuredPatchHunk {
-  const marked = (sign: string, lines: string[]) =>
-    lines.flatMap((line) =>
-      line.endsWith('\n') ? [sign + line.slice(0, -1)] : [sign + line, '\\ No newline at end of file'],
-    )
-  const { head, tail } = common
-  return {
-    oldStart: 1,
-    oldLines: before.length,
-    newStart: 1,
-    newLines: after.length,
-    lines: [
-      ...marked(' ', before.slice(0, head)),
-      ...marked('-', before.slice(head, before.length - tail)),
-      ...marked('+', after.slice(head, after.length - tail)),
-      ...marked(' ', before.slice(before.length - tail)),
-    ],
+function oneHunk(before: string[], after: string[]): StructuredPatchHunk {
+  const lines: string[] = []
+  for (const [sign, side] of [
+    ['-', before],
+    ['+', after],
+  ] as const) {
+    for (const line of side) {
+      if (line.endsWith('\n')) lines.push(sign + line.slice(0, -1))
+      else lines.push(sign + line, '\\ No newline at end of file')
+    }
   }
+  return { oldStart: 1, oldLines: before.length, newStart: 1, newLines: after.length, lines }
 }
 
 /** Where a side has no lines, the line before is named. */

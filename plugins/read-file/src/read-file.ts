@@ -29,7 +29,7 @@ async function readFile(parameters: ReadFileParameters, context: ToolContext): P
 function showHugeLine(head: FileHead, path: string, tooBig: Failure): ToolReturn {
   const decoded = decodeHead(head.bytes)
   if (!decoded) throw binaryFile(path, head.size)
-  if (decoded.text.includes('\n')) throw new Failure('file.too_big', `${tooBig.message} ${tooBig.hint ?? ''}`.trim())
+  if (decoded.text.includes('\n')) throw tooBig
   const cut = cutLine(decoded.text, `of ${toBytes(head.size)}`)
   const text = `${shownPath(path)}: ${toBytes(head.size)}, too big to be read whole; the beginning of its first line, which is very long:\n1\t${cut}`
   return { text: text.toWellFormed(), truncated: true, bytesTotal: head.size }
