@@ -487,6 +487,13 @@ test('back-off grows, is bounded and spread', (t) => {
     }),
   )
   t.ok(waitAt(3, 0.5) > waitAt(1, 0.5))
+
+  const absent = { ...trouble, isAddressInDoubt: true }
+  const attempts = { made: limits.model.attemptsUnprovenMax, waitedMs: 0 }
+  const kindOf = (isProven: boolean) =>
+    nextAttempt(absent, { ...attempts, isProven }, { bounds: limits.model, random: 0 }).kind
+  t.equal(kindOf(false), 'give-up', 'a server that never answered is given up soon')
+  t.equal(kindOf(true), 'wait', 'one that did is waited for')
   t.end()
 })
 

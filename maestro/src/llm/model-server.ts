@@ -5,7 +5,7 @@ import type { Stream } from 'openai/core/streaming'
 import type { ModelBounds } from './answer.ts'
 import { Breakdown } from './breakdown.ts'
 import { createConnection } from './connection.ts'
-import { toRecord } from './delta.ts'
+import { parseDelta, toRecord } from './delta.ts'
 import type { ServerName } from './trouble.ts'
 
 /** The model, as its owner names it: from OPENAI_API_KEY, OPENAI_BASE_URL, CODEGEN_MODEL and the proxy variables. */
@@ -47,6 +47,7 @@ export function createModelServer(config: ModelConfig, bounds: ModelBounds): Mod
 
   const connection = createConnection(url, { bounds, proxies: config.proxies ?? {} })
   let opened: Promise<OpenAI> | undefined
+  let rehearsed: Promise<void> | undefined
   // The package takes 70 ms to load: not before it is needed.
   const open = (): Promise<OpenAI> => (opened ??= openClient({ url, key, fetch: connection.fetch }))
 
@@ -55,20 +56,7 @@ export function createModelServer(config: ModelConfig, bounds: ModelBounds): Mod
     key,
     bounds,
     isOpenAi,
-    async ask(body, signal) {
-      const client = await open()
-      const { data, response } = await client
-        .post<Stream<unknown>>('/chat/completions', {
-          body,
-          stream: true,
-          signal,
-          headers: { 'content-type': 'application/json', accept: 'text/event-stream' },
-        })
-        .withResponse()
-      const type = response.headers.get('content-type') ?? ''
-      if (type.includes('text/html')) throw new Breakdown({ kind: 'garbled', what: 'a web page' })
-      return type.includes('json') ? [await response.json()] : data
-    },
+    ask: async (body, signal) => await stream(await open(), { body, signal }),
     async models(signal) {
       const client = await open()
       const list = toRecord(await client.get('/models', { signal }))['data']
@@ -77,10 +65,33 @@ export function createModelServer(config: ModelConfig, bounds: ModelBounds): Mod
     },
     async warm() {
       connection.warm()
+      await (rehearsed ??= rehearse({ url, key }))
       await open()
     },
     close: () => connection.close(),
   }
+}
+
+async function stream(
+  client: OpenAI,
+  of: { body: string; signal: AbortSignal },
+): Promise<AsyncIterable<unknown> | Iterable<unknown>> {
+  const headers = { 'content-type': 'application/json', accept: 'text/event-stream' }
+  const answering = client.post<Stream<unknown>>('/chat/completions', { ...of, stream: true, headers })
+  const { data, response } = await answering.withResponse()
+  const type = response.headers.get('content-type') ?? ''
+  if (type.includes('text/html')) throw new Breakdown({ kind: 'garbled', what: 'a web page' })
+  return type.includes('json') ? [await response.json()] : data
+}
+
+/** Plays an answer to the client inside this process: what Node and the library load and compile on first use is then there before a user waits for it. */
+async function rehearse(of: { url: URL; key: string | undefined }): Promise<void> {
+  const headers = { 'content-type': 'text/event-stream' }
+  const fetch = (): Promise<Response> =>
+    Promise.resolve(new Response('data: {"choices":[]}\n\ndata: [DONE]\n\n', { headers }))
+  const client = await openClient({ ...of, fetch })
+  const answer = await stream(client, { body: '{}', signal: new AbortController().signal })
+  for await (const chunk of answer) parseDelta(chunk)
 }
 
 function unconfigured(): Failure {

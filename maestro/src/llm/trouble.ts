@@ -41,7 +41,10 @@ function ofBreakdown(detail: BreakdownCause, server: ServerName): Trouble {
     case 'unconnected':
       return ofUnconnected(detail.code, server)
     case 'cut':
-      return transient(`${name} cut its answer off`, 'try again later', { attemptsMax: bounds.attemptsMax })
+      return transient(`${name} cut its answer off`, 'try again later, or check OPENAI_BASE_URL', {
+        attemptsMax: bounds.attemptsMax,
+        isAddressInDoubt: true,
+      })
     case 'silent': {
       const reason = `${name} sent nothing for ${Math.round(detail.ms / 1000)} s`
       return transient(reason, 'see whether it is overloaded', { attemptsMax: bounds.attemptsHopelessMax })
@@ -58,11 +61,11 @@ function ofBreakdown(detail: BreakdownCause, server: ServerName): Trouble {
 
 function ofUnconnected(code: string, { address, bounds }: ServerName): Trouble {
   if (isTlsCode(code)) {
-    const reason = `The model server at ${address} has no certificate that is trusted here (${code})`
+    const reason = `No trusted connection came about to the model server at ${address} (${code})`
     return final(
       new Failure(
         'model.unreachable',
-        `${reason}: check OPENAI_BASE_URL, or name its authority in NODE_EXTRA_CA_CERTS.`,
+        `${reason}: check OPENAI_BASE_URL, or name the certificate's authority in NODE_EXTRA_CA_CERTS.`,
       ),
     )
   }
