@@ -30,7 +30,10 @@ export type FilesOptions = {
   readonly protectedFolders?: readonly string[]
 }
 
-/** The files of one call. Keeps nothing open between calls; all it remembers is in `runMemory`. */
+/**
+ * The files of one call. Keeps nothing open between calls; all it remembers is in `runMemory`. A hard link in the project to a file outside it cannot be told
+ * from any other file and is read; a write leaves the file outside alone.
+ */
 export function createFiles(options: FilesOptions): Files {
   const { runMemory } = options
   return {

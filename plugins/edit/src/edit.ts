@@ -1,4 +1,4 @@
-import { definePlugin, defineTool, limits, shownPath, toBytes, unifiedDiff } from '@codegen/kit'
+import { definePlugin, defineTool, limits, shownPath, toBytes, toCount, unifiedDiff } from '@codegen/kit'
 import type { ToolContext, ToolPreview, ToolReturn } from '@codegen/kit'
 import { Edit } from '@codegen/protocol/built-in'
 import type { EditParameters } from '@codegen/protocol/built-in'
@@ -34,6 +34,5 @@ async function previewEdit(parameters: EditParameters, { files }: ToolContext): 
 }
 
 function outcomeOf({ replacements, bytes }: EditPlan, path: string): string {
-  const count = replacements === 1 ? '1 replacement' : `${replacements.toLocaleString('en-US')} replacements`
-  return `Edited ${shownPath(path)} (${toBytes(bytes.byteLength)} now): ${count}`
+  return `Edited ${shownPath(path)} (${toBytes(bytes.byteLength)} now): ${toCount(replacements, 'replacement')}`
 }

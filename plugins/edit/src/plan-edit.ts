@@ -6,6 +6,7 @@ import {
   readTextFile,
   shownPath,
   toBytes,
+  toDigits,
   withLineEnds,
 } from '@codegen/kit'
 import type { Files, TextEncoding, TextFile } from '@codegen/kit'
@@ -81,7 +82,7 @@ function matchesOf(file: TextFile, { file_path, old_string, replace_all = false 
 function tooMany(path: string, most: number): Failure {
   return new Failure(
     'edit.many_matches',
-    `old_string is more than ${most.toLocaleString('en-US')} times in ${shownPath(path)}; nothing was changed. Use Shell with sed for so many.`,
+    `old_string is more than ${toDigits(most)} times in ${shownPath(path)}; nothing was changed. Use Shell with sed for so many.`,
   )
 }
 

@@ -1,7 +1,7 @@
 /** windows-1252 from 0x80 to 0x9f, which Latin-1 leaves to control characters; the five bytes it leaves open stand for themselves. */
 const upper = '€\u0081‚ƒ„…†‡ˆ‰Š‹Œ\u008dŽ\u008f\u0090‘’“”•–—˜™š›œ\u009džŸ'
 const [upperStart, upperEnd] = [0x80, 0xa0]
-const bytesOfUpper = new Map([...upper].map((character, index) => [character.charCodeAt(0), upperStart + index]))
+const bytesOfUpper = new Map(Array.from(upper, (character, index) => [character.charCodeAt(0), upperStart + index]))
 
 /** Decodes Latin-1 as browsers read it. Every byte is one character. */
 export function decodeLatin1(bytes: Uint8Array): string {

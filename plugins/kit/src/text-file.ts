@@ -1,5 +1,6 @@
 import { Failure } from '@codegen/protocol/failure'
 import type { Files } from './context.ts'
+import { toBytes } from './counts.ts'
 import { limits } from './limits.ts'
 import { nearPaths } from './near-names.ts'
 import { shownPath } from './shown-path.ts'
@@ -26,11 +27,6 @@ export function binaryFile(path: string, size: number): Failure {
     'file.binary',
     `${shownPath(path)} is not text (${toBytes(size)}). Use Shell with file, xxd or strings to look into it.`,
   )
-}
-
-/** A size in a sentence: `1,234 bytes`. */
-export function toBytes(size: number): string {
-  return size === 1 ? '1 byte' : `${size.toLocaleString('en-US')} bytes`
 }
 
 async function withNearPaths(error: unknown, files: Files, path: string): Promise<unknown> {

@@ -1,4 +1,4 @@
-import { encodingInWords, shownPath, toBytes } from '@codegen/kit'
+import { encodingInWords, shownPath, toBytes, toCount, toDigits } from '@codegen/kit'
 import type { TextEncoding, ToolReturn } from '@codegen/kit'
 import { limits } from './limits.ts'
 import type { LinesInText } from './lines-in-text.ts'
@@ -9,7 +9,7 @@ type Request = { path: string; size: number; encoding: TextEncoding; offset: num
 export function showLines(lines: LinesInText, request: Request): ToolReturn {
   const { size, offset } = request
   const path = shownPath(request.path)
-  const about = `${path}: ${inWords(lines.count, 'line')}, ${toBytes(size)}${traitsOf(lines, request.encoding)}`
+  const about = `${path}: ${toCount(lines.count, 'line')}, ${toBytes(size)}${traitsOf(lines, request.encoding)}`
   const bytesTotal = size
   if (size === 0) return { text: `${path} is empty (0 bytes).`, bytesTotal }
   if (lines.count === 0) return { text: `${about}. There is nothing in it but a byte order mark.`, bytesTotal }
@@ -24,9 +24,9 @@ export function showLines(lines: LinesInText, request: Request): ToolReturn {
 }
 
 /** A line of at most so many characters, saying when it was cut and what all of it is. */
-export function cutLine(line: string, whole = `of ${line.length.toLocaleString('en-US')} characters`): string {
+export function cutLine(line: string, whole = `of ${toCount(line.length, 'character')}`): string {
   if (line.length <= limits.lineCharactersMax) return line
-  const shown = limits.lineCharactersMax.toLocaleString('en-US')
+  const shown = toDigits(limits.lineCharactersMax)
   return `${line.slice(0, limits.lineCharactersMax)} [line cut: the first ${shown} characters ${whole} shown]`
 }
 
@@ -56,8 +56,4 @@ function traitsOf({ ends, isOpen }: LinesInText, encoding: TextEncoding): string
     .filter((trait) => trait !== '')
     .map((trait) => `, ${trait}`)
     .join('')
-}
-
-function inWords(count: number, word: string): string {
-  return `${count.toLocaleString('en-US')} ${word}${count === 1 ? '' : 's'}`
 }

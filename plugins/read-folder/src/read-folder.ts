@@ -1,4 +1,4 @@
-import { definePlugin, defineTool, shownPath } from '@codegen/kit'
+import { definePlugin, defineTool, shownPath, toDigits } from '@codegen/kit'
 import type { FileEntry, FileListing, ToolContext, ToolReturn } from '@codegen/kit'
 import { ReadFolder } from '@codegen/protocol/built-in'
 import type { ReadFolderParameters } from '@codegen/protocol/built-in'
@@ -29,9 +29,9 @@ function takeLines(entries: readonly FileEntry[]): string[] {
 function summaryOf({ total, totalIsExact, ignored }: FileListing, shown: number): string {
   const because = ignored ? ' The folder itself is named by .gitignore.' : ''
   if (total === 0 && totalIsExact) return `empty, or all of it is named by .gitignore.${because}`
-  const count = `${totalIsExact ? '' : 'more than '}${total.toLocaleString('en-US')}`
+  const count = `${totalIsExact ? '' : 'more than '}${toDigits(total)}`
   if (shown === total && totalIsExact) return `${count} ${total === 1 ? 'entry' : 'entries'}.${because}`
-  return `${shown.toLocaleString('en-US')} of ${count} entries shown; list a folder below, or use Shell with find, to see the rest.${because}`
+  return `${toDigits(shown)} of ${count} entries shown; list a folder below, or use Shell with find, to see the rest.${because}`
 }
 
 function lineOf(entry: FileEntry): string {

@@ -8,6 +8,7 @@ import {
   linesOf,
   shownPath,
   toBytes,
+  toCount,
   unifiedDiff,
 } from '@codegen/kit'
 import type { Diff, Files, ToolContext, ToolPreview, ToolReturn } from '@codegen/kit'
@@ -58,8 +59,7 @@ function shownDiff({ kind, before, after }: WritePlan): Diff {
 }
 
 function outcomeOf(plan: WritePlan, diff: Diff, path: string): string {
-  const lines = linesOf(plan.after).length
-  const now = `${lines.toLocaleString('en-US')} ${lines === 1 ? 'line' : 'lines'}, ${toBytes(plan.bytes.byteLength)}`
+  const now = `${toCount(linesOf(plan.after).length, 'line')}, ${toBytes(plan.bytes.byteLength)}`
   if (plan.kind === 'create') return `Created ${path}: ${now}.`
   const before = toBytes(plan.bytesBefore)
   if (plan.kind === 'replace-unread') return `Replaced ${path}, which was no readable text (${before}): now ${now}.`
