@@ -1,17 +1,19 @@
 import { Type } from 'typebox'
 
+const id = { minLength: 1, maxLength: 128, pattern: '^[!-~]+$' }
+
 /** One run: a prompt until its end. Minted by Maestro. */
-export const GenerationId = Type.String({ minLength: 1, maxLength: 128 })
+export const GenerationId = Type.String(id)
 /** A conversation of several runs. Minted by Maestro. */
-export const SessionId = Type.String({ minLength: 1, maxLength: 128 })
+export const SessionId = Type.String(id)
 /** One tool call, at least 122 random bits; also the key of its approval. Minted by Maestro. */
-export const ToolId = Type.String({ minLength: 1, maxLength: 128 })
+export const ToolId = Type.String(id)
 /** One installation of an executor. Minted by the daemon, once. */
-export const ExecutorId = Type.String({ minLength: 1, maxLength: 128 })
+export const ExecutorId = Type.String(id)
 /** Key of `start_run`, `run_input` and `cancel_run`. Minted by the executor. */
-export const ClientRef = Type.String({ minLength: 1, maxLength: 128 })
+export const ClientRef = Type.String(id)
 /** The daemon's journal; new after a reboot, loss or corruption. */
-export const JournalId = Type.String({ minLength: 1, maxLength: 128 })
+export const JournalId = Type.String(id)
 /** `<position>-<k>`: `<position>-0` is the log entry at that position, `k >= 1` the decorations after it. Opaque to clients. */
 export const EventId = Type.String({ pattern: '^[0-9]{1,15}-[0-9]{1,15}$' })
 /** A tool's name as a model may call it. */

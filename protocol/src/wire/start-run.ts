@@ -17,14 +17,16 @@ export const RunLimits = Type.Object({
 })
 export type RunLimits = Static<typeof RunLimits>
 
+const withoutNul = '^[^\\u0000]+$'
+
 /** Executor -> Maestro, reliable by `client_ref`: start a run. Answered by `run_started`, or by `run_finished` with status refused. */
 export const StartRun = message('start_run', {
   client_ref: ClientRef,
   prompt: Type.String({ minLength: 1, maxLength: limits.promptCharactersMax }),
-  cwd: Type.String({ minLength: 1, maxLength: 4096 }),
+  cwd: Type.String({ minLength: 1, maxLength: 4096, pattern: withoutNul }),
   session_id: Type.Optional(SessionId),
   project_spec: Type.Optional(ProjectSpec),
-  model: Type.Optional(Type.String({ minLength: 1, maxLength: 200 })),
+  model: Type.Optional(Type.String({ minLength: 1, maxLength: 200, pattern: withoutNul })),
   mode: RunMode,
   limits: Type.Optional(RunLimits),
 })
