@@ -59,6 +59,10 @@ export const limits = {
 
   /** How long one dial may take until Maestro has said welcome. */
   dialMsMax: 15_000,
+  /** A link that held this long was a good one: the next dials begin anew with short pauses. */
+  linkSteadyMs: 5_000,
+  /** How long a goodbye may take. */
+  linkStopMsMax: 1_000,
   /** How long a start may wait for a link. */
   linkReadyMsMax: 20_000,
   /** Pause after Maestro refused the token: it has to be changed by a person. */
@@ -89,10 +93,10 @@ export const limits = {
   /** How long a private Maestro may take to say that it is ready, and to leave when asked. */
   maestroReadyMsMax: 60_000,
   maestroStopMsMax: 10_000,
+  /** A private Maestro that ran this long was a good one: the next pauses begin short. */
+  maestroSteadyMs: 10_000,
   /** A line of its output; longer ones are cut. */
   maestroLineCharactersMax: 8_000,
-  /** The longest path a Unix socket can have on Linux and on macOS. */
-  socketPathBytesMax: 103,
 
   /** The log is five files of this size at most. */
   logFileBytesMax: 10 * 1024 * 1024,

@@ -1,0 +1,8 @@
+#!/usr/bin/env node
+const [major] = process.versions.node.split('.')
+if (Number(major) < 24) {
+  process.stderr.write(`codegend needs Node 24 or newer, and this is ${process.versions.node}.\n`)
+  process.exit(2)
+}
+const { main } = await import('@codegen/daemon')
+process.exit(await main(process.argv.slice(2)))

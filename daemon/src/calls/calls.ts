@@ -1,0 +1,118 @@
+import { Failure, toFailure } from '@codegen/protocol/failure'
+import { limits as protocolLimits } from '@codegen/protocol/limits'
+import type { CancelTool, RunTool, ToolResult } from '@codegen/protocol/wire'
+import type { Journal, JournalEntry } from '#journal/journal'
+import { limits } from '#limits'
+import type { PluginHost } from '#plugins/host'
+import { failed, toFailedEnding } from './ending.ts'
+import type { Ending } from './ending.ts'
+import { createLanes } from './lanes.ts'
+import { createLiveOutput } from './live-output.ts'
+import type { CallReports } from './ports.ts'
+import { prepareCall } from './prepare-call.ts'
+import { runCall } from './run-call.ts'
+import type { CallParts, PreparedCall } from './run-call.ts'
+
+/** The tool calls of this machine, from their arrival to their one result. */
+export type Calls = {
+  /** Runs a call, or answers a repeated one from the record. Never throws: what is wrong with a call is its result. */
+  run(call: RunTool): void
+  /** Ends a call. One that is not known is recorded as cancelled, so that it never runs. */
+  cancel(cancel: CancelTool): void
+  /** Maestro has this result on record. */
+  stored(toolId: string): void
+  openCount(): number
+  /** Cancels what is open and waits until all of it has ended. No call runs after this. */
+  stop(): Promise<void>
+}
+
+export type CallsOptions = CallParts & {
+  readonly journal: Journal
+  readonly host: PluginHost
+  readonly reports: CallReports
+  readonly remoteRoots: readonly string[]
+}
+
+type OpenCall = { readonly controller: AbortController; readonly done: Promise<void> }
+
+export function createCalls(options: CallsOptions): Calls {
+  const { journal, reports, log } = options
+  const open = new Map<string, OpenCall>()
+  const lanes = createLanes(protocolLimits.parallelToolsMax)
+  let stopped = false
+
+  function finish(call: RunTool, ending: Ending): void {
+    const { tool_id, generation_id } = call
+    const result: ToolResult = { tool_id, generation_id, ...ending }
+    try {
+      journal.append({ kind: 'finished', toolId: tool_id, result })
+    } catch (error) {
+      log.error('a result could not be written to the journal', error, { toolId: tool_id })
+    }
+    reports.result(result)
+  }
+
+  async function live(call: RunTool, controller: AbortController): Promise<void> {
+    const startedAt = performance.now()
+    const output = createLiveOutput({ toolId: call.tool_id, generationId: call.generation_id }, reports.output)
+    const ending = await perform(call, { cancelled: controller.signal, output })
+    output.close()
+    open.delete(call.tool_id)
+    finish(call, { ...ending, duration_ms: Math.round(performance.now() - startedAt) })
+  }
+
+  async function perform(call: RunTool, rest: Pick<PreparedCall, 'cancelled' | 'output'>): Promise<Ending> {
+    try {
+      const prepared = { call, ...rest, ...(await prepareCall(call, options)) }
+      const started = () => journal.append({ kind: 'started', toolId: call.tool_id })
+      const work = () => runCall(prepared, options, started)
+      const readOnly = prepared.tool.annotations?.readOnly ?? false
+      return await (readOnly ? lanes.inParallel(work) : lanes.inOrder(call.generation_id, work))
+    } catch (error) {
+      if (!(error instanceof Failure)) log.error('a call could not be prepared', error, { toolId: call.tool_id })
+      return toFailedEnding(toFailure(error))
+    }
+  }
+
+  return {
+    run(call) {
+      const known = journal.calls.get(call.tool_id)
+      if (known?.state.kind === 'finished') return reports.result(known.state.result)
+      if (open.has(call.tool_id) || stopped) return
+      if (!known) journal.append(toReceived(call, options.host))
+      if (open.size >= limits.openCallsMax) {
+        return finish(call, failed('error', 'tool.unavailable', 'Too many calls are open on this machine.'))
+      }
+      const controller = new AbortController()
+      open.set(call.tool_id, { controller, done: live(call, controller) })
+    },
+    cancel({ tool_id, generation_id }) {
+      const found = open.get(tool_id)
+      if (found) return found.controller.abort(new Failure('client.cancelled', 'This call was cancelled.'))
+      if (journal.calls.get(tool_id)?.state.kind === 'finished') return
+      const call = { tool_id, generation_id, tool_name: '', parameters: {} }
+      journal.append(toReceived(call, options.host))
+      finish(call, failed('cancelled', 'client.cancelled', 'This call was cancelled before it ran.'))
+    },
+    stored(toolId) {
+      if (journal.calls.has(toolId)) journal.append({ kind: 'stored', toolId })
+    },
+    openCount: () => open.size,
+    async stop() {
+      stopped = true
+      const ending = [...open.values()]
+      for (const { controller } of ending) controller.abort(new Failure('client.closed', 'codegend is leaving.'))
+      await Promise.all(ending.map(({ done }) => done))
+    },
+  }
+}
+
+function toReceived({ tool_id, generation_id, tool_name }: RunTool, host: PluginHost): JournalEntry {
+  return {
+    kind: 'received',
+    toolId: tool_id,
+    generationId: generation_id,
+    toolName: tool_name,
+    repeatable: host.isRepeatable(tool_name),
+  }
+}

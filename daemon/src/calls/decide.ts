@@ -1,0 +1,58 @@
+import type { RunMode } from '@codegen/protocol/wire'
+
+/** What is known of a call when it is decided. Nothing here was said by the server but what it asks for, and that it wants a question. */
+export type CallToDecide = {
+  readonly mode: RunMode
+  readonly toolName: string
+  readonly readOnly: boolean
+  /** It is one of the four calls every run begins with, parameter for parameter. */
+  readonly bootstrap: boolean
+  /** It would write what decides what runs later. */
+  readonly protectedPath: boolean
+  /** The owner said "always" to this tool in this run. */
+  readonly granted: boolean
+  /** The server asks for a question. */
+  readonly askWanted: boolean
+}
+
+export type Decision =
+  | { readonly kind: 'allow' }
+  | { readonly kind: 'ask' }
+  | { readonly kind: 'deny'; readonly reason: string }
+
+const allow: Decision = { kind: 'allow' }
+const ask: Decision = { kind: 'ask' }
+
+/** Whether a run that was not started from this machine may work here: only in a folder its owner listed for that. All paths are real. */
+export function decideRun(run: {
+  root: string | undefined
+  remoteRoots: readonly string[]
+}): { kind: 'allow'; root: string } | { kind: 'deny'; reason: string } {
+  const { root } = run
+  if (root !== undefined && run.remoteRoots.some((listed) => isInside(listed, root))) return { kind: 'allow', root }
+  return deny('This run was not started from this machine, so nothing of it may run here.')
+}
+
+/** The one place that decides whether a call may run. What the server says can only make it stricter. */
+export function decide(call: CallToDecide): Decision {
+  if (call.bootstrap) return allow
+  if (call.readOnly) return call.askWanted && call.mode === 'ask' ? ask : allow
+  if (call.mode === 'read-only') return deny(`This run may only read; ${call.toolName} is not allowed in it.`)
+  if (call.mode === 'auto') return decideUnattended(call)
+  return call.granted && !call.protectedPath && !call.askWanted ? allow : ask
+}
+
+/** Nobody was promised a question here, so what would need one is refused, unless the server wants one. */
+function decideUnattended(call: CallToDecide): Decision {
+  if (call.askWanted) return ask
+  if (!call.protectedPath) return allow
+  return deny('This path decides what runs later, so writing it needs the owner to be asked; this run asks nothing.')
+}
+
+function deny(reason: string): Decision & { kind: 'deny' } {
+  return { kind: 'deny', reason }
+}
+
+function isInside(root: string, path: string): boolean {
+  return path === root || path.startsWith(root.endsWith('/') ? root : `${root}/`)
+}

@@ -1,0 +1,50 @@
+import { Failure, toFailure } from '@codegen/protocol/failure'
+import type { FailureCode } from '@codegen/protocol/failure'
+import type { ToolReturn } from '@codegen/kit'
+import type { ToolStatus } from '@codegen/protocol/tool'
+import type { ToolResult } from '@codegen/protocol/wire'
+import { boundResult } from './bound-result.ts'
+
+/** How a call ended: its one `tool_result` without the ids. */
+export type Ending = Omit<ToolResult, 'tool_id' | 'generation_id' | 'status'> & { readonly status: ToolStatus }
+
+/** What a tool returned. */
+export function toEnding(returned: ToolReturn): Ending {
+  if (typeof returned === 'string') return { status: 'success', ...boundResult(returned) }
+  const { text, structured, isError, truncated, bytesTotal } = returned
+  const status = returned.status ?? (isError ? 'error' : 'success')
+  return {
+    status,
+    ...boundResult(text, structured),
+    ...(truncated ? { truncated } : {}),
+    ...(bytesTotal === undefined ? {} : { bytes_total: bytesTotal }),
+    ...(status === 'success' ? {} : { error: { code: errorCodes[status], message: firstLine(text) } }),
+  }
+}
+
+/** What a tool threw. A Failure is for the model to read; anything else is tool.failed, and its stack is for our log. */
+export function toFailedEnding(thrown: unknown): Ending {
+  if (!(thrown instanceof Failure))
+    return failed('error', 'tool.failed', 'The tool broke; the log of codegend has the details.')
+  const { code, message, hint, retryable } = toFailure(thrown)
+  const text = hint ? `${message}\n${hint}` : message
+  const status = code === 'tool.timeout' ? 'timeout' : code === 'tool.denied' ? 'denied' : 'error'
+  return { status, ...boundResult(text), error: { code, message, retryable } }
+}
+
+/** An end that codegend itself made. */
+export function failed(status: ToolStatus, code: FailureCode, message: string): Ending {
+  return { status, result: message, error: { code, message, retryable: false } }
+}
+
+const errorCodes: Record<Exclude<ToolStatus, 'success'>, FailureCode> = {
+  error: 'tool.failed',
+  cancelled: 'client.cancelled',
+  denied: 'tool.denied',
+  timeout: 'tool.timeout',
+  interrupted: 'tool.unavailable',
+}
+
+function firstLine(text: string): string {
+  return text.split('\n', 1)[0]?.slice(0, 500) ?? ''
+}

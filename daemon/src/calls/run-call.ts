@@ -1,0 +1,185 @@
+import type { Tool } from '@codegen/kit'
+import { Failure } from '@codegen/protocol/failure'
+import { limits as protocolLimits } from '@codegen/protocol/limits'
+import type { RunTool } from '@codegen/protocol/wire'
+import type { JournaledRun } from '#journal/journal'
+import type { CallContexts, CallPlace } from '#plugins/call-context'
+import type { Log } from '#log'
+import { limits } from '#limits'
+import type { Approvals } from './approvals.ts'
+import { isBootstrapCall } from './bootstrap.ts'
+import { decide } from './decide.ts'
+import type { Decision } from './decide.ts'
+import { failed, toEnding, toFailedEnding } from './ending.ts'
+import type { Ending } from './ending.ts'
+import type { KnownRuns } from './known-runs.ts'
+import type { LiveOutput } from './live-output.ts'
+
+/** A call that was accepted: what was asked, by which run, of which tool, and where. */
+export type PreparedCall = {
+  readonly call: RunTool
+  readonly run: JournaledRun
+  readonly tool: Tool
+  /** Real path inside the run's root. */
+  readonly cwd: string
+  /** Aborted by a cancel; the reason is a Failure. */
+  readonly cancelled: AbortSignal
+  readonly output: LiveOutput
+}
+
+export type CallParts = {
+  readonly contexts: CallContexts
+  readonly approvals: Approvals
+  readonly runs: KnownRuns
+  readonly log: Log
+}
+
+/**
+ * Runs one call whose turn it is: decide, ask where that is due, run, bound. Never rejects, and ends within the call's time plus
+ * limits.toolIgnoresMs whatever the tool does; the time a question waits does not count.
+ */
+export async function runCall(prepared: PreparedCall, parts: CallParts, started: () => void): Promise<Ending> {
+  const { call, tool, cancelled } = prepared
+  try {
+    if (cancelled.aborted) return stoppedEnding(cancelled)
+    const decision = await decideCall(prepared, parts)
+    if (decision.kind === 'deny') return failed('denied', 'tool.denied', decision.reason)
+    if (decision.kind === 'ask') {
+      const refused = await askOwner(prepared, parts)
+      if (refused) return refused
+    }
+    started()
+    return await runWithin(prepared, parts, decision.kind === 'ask')
+  } catch (error) {
+    if (!(error instanceof Failure))
+      parts.log.error('a tool call broke', error, { tool: tool.name, toolId: call.tool_id })
+    return cancelled.aborted ? stoppedEnding(cancelled) : toFailedEnding(error)
+  }
+}
+
+async function decideCall({ call, run, tool, cwd }: PreparedCall, { contexts, runs }: CallParts): Promise<Decision> {
+  const readOnly = tool.annotations?.readOnly ?? false
+  const path = call.parameters['file_path']
+  const writes = !readOnly && typeof path === 'string'
+  const place = { root: run.root, cwd, generationId: run.generationId }
+  return decide({
+    mode: run.mode,
+    toolName: tool.name,
+    readOnly,
+    bootstrap: isBootstrapCall(tool.name, call.parameters),
+    protectedPath: writes && (await contexts.writesProtected(place, path)),
+    granted: runs.isGranted(run.generationId, tool.name),
+    askWanted: call.ask ?? false,
+  })
+}
+
+/** Undefined when the owner said yes. */
+async function askOwner(prepared: PreparedCall, { contexts, approvals, runs }: CallParts): Promise<Ending | undefined> {
+  const { call, run, tool, cancelled } = prepared
+  const context = contexts.create(
+    toPlace(prepared, { signal: cancelled, consented: true, timeoutMs: protocolLimits.toolCallMsMax }),
+  )
+  const preview = tool.preview ? await tool.preview(call.parameters, context) : toPreview(call)
+  const { tool_id, generation_id, tool_name, parameters } = call
+  const question = { tool_id, generation_id, tool_name, title: titleOf(call), preview, parameters }
+  const { outcome, always, by } = await approvals.ask(question, cancelled)
+  if (outcome === 'cancelled') return stoppedEnding(cancelled)
+  if (outcome === 'expired')
+    return failed('denied', 'tool.denied', 'Nobody answered the question whether this call may run.')
+  if (outcome === 'denied') return failed('denied', 'tool.denied', `This call was not allowed by its owner (${by}).`)
+  if (always) runs.grant(run.generationId, tool.name)
+  return undefined
+}
+
+function titleOf({ tool_name, parameters }: RunTool): string {
+  const subject = parameters['command'] ?? parameters['file_path'] ?? parameters['url']
+  return (typeof subject === 'string' ? `${tool_name} ${subject}` : tool_name).slice(0, 1_000).toWellFormed()
+}
+
+function toPreview({ parameters }: RunTool): { command: string } {
+  return { command: JSON.stringify(parameters, undefined, 2) }
+}
+
+async function runWithin(prepared: PreparedCall, parts: CallParts, consented: boolean): Promise<Ending> {
+  const { call, tool, cancelled } = prepared
+  const timeoutMs = timeoutOf(call, tool)
+  const deadline = new AbortController()
+  const timer = setTimeout(() => deadline.abort(timedOut(tool, timeoutMs)), timeoutMs)
+  const signal = AbortSignal.any([cancelled, deadline.signal])
+  const ignored = afterIgnoring(signal)
+  const place = toPlace(prepared, { signal, consented, timeoutMs })
+  try {
+    const returned = Promise.resolve(tool.run(call.parameters, parts.contexts.create(place)))
+    const winner = await Promise.race([returned.then(toEnding), ignored.promise])
+    if (winner !== 'ignored')
+      return winner.status === 'cancelled' ? { ...winner, status: stoppedStatus(cancelled) } : winner
+    parts.log.warn('a tool did not stop when told', { tool: tool.name, toolId: call.tool_id })
+    return cancelled.aborted ? stoppedEnding(cancelled) : toFailedEnding(timedOut(tool, timeoutMs))
+  } catch (error) {
+    if (signal.aborted && error === signal.reason)
+      return cancelled.aborted ? stoppedEnding(cancelled) : toFailedEnding(error)
+    throw error
+  } finally {
+    clearTimeout(timer)
+    ignored.stop()
+  }
+}
+
+/** The least of what the server, the call itself and the tool's definition allow. */
+function timeoutOf(call: RunTool, tool: Tool): number {
+  const own = call.parameters['timeout_ms']
+  const toolMs = tool.timeout_ms ?? (typeof own === 'number' ? own : protocolLimits.toolCallMsDefault)
+  return Math.min(call.timeout_ms ?? toolMs, toolMs, protocolLimits.toolCallMsMax)
+}
+
+function timedOut(tool: Tool, timeoutMs: number): Failure {
+  return new Failure('tool.timeout', `${tool.name} took longer than ${timeoutMs} ms and was ended.`)
+}
+
+/** Cancelled on purpose, or interrupted because codegend leaves. */
+function stoppedEnding(cancelled: AbortSignal): Ending {
+  if (stoppedStatus(cancelled) === 'cancelled')
+    return failed('cancelled', 'client.cancelled', 'This call was cancelled.')
+  return failed(
+    'interrupted',
+    'client.closed',
+    'codegend was stopped before this call ended; what it did so far is unknown.',
+  )
+}
+
+function stoppedStatus({ reason }: AbortSignal): 'cancelled' | 'interrupted' {
+  return reason instanceof Failure && reason.code === 'client.closed' ? 'interrupted' : 'cancelled'
+}
+
+/** Resolves some time after the signal, for a tool that does not heed it. */
+function afterIgnoring(signal: AbortSignal): { promise: Promise<'ignored'>; stop(): void } {
+  const { promise, resolve } = Promise.withResolvers<'ignored'>()
+  let timer: NodeJS.Timeout | undefined
+  const wait = () => {
+    timer = setTimeout(() => resolve('ignored'), limits.toolIgnoresMs)
+  }
+  signal.addEventListener('abort', wait, { once: true })
+  return {
+    promise,
+    stop() {
+      signal.removeEventListener('abort', wait)
+      clearTimeout(timer)
+    },
+  }
+}
+
+function toPlace(
+  { call, run, tool, cwd, output }: PreparedCall,
+  how: Pick<CallPlace, 'signal' | 'consented' | 'timeoutMs'>,
+): CallPlace {
+  return {
+    toolId: call.tool_id,
+    generationId: run.generationId,
+    toolName: tool.name,
+    root: run.root,
+    cwd,
+    ...how,
+    output: (chunk, stream) => output.add(chunk, stream),
+    ask: () => Promise.resolve(false),
+  }
+}

@@ -1,0 +1,57 @@
+import { arch, hostname, platform } from 'node:os'
+import { limits } from '@codegen/protocol/limits'
+import { protocolVersion } from '@codegen/protocol/wire'
+import type { Handshake, ProjectSpec } from '@codegen/protocol/wire'
+
+/** The name codegend gives itself. */
+const clientType = 'codegend'
+
+/** What a server of level 1 is told. Projects are told of with each run. */
+export function toHandshake(self: {
+  executorId: string
+  epoch: number | undefined
+  journalId: string
+  version: string
+  toolNames: readonly string[]
+  openToolIds: readonly string[]
+}): Handshake {
+  const { executorId, epoch, journalId, version, toolNames, openToolIds } = self
+  return {
+    client_type: clientType,
+    initial_prompt: '',
+    known_tools: [...toolNames],
+    custom_tools: [],
+    project_spec: { content: '', file_paths: [] },
+    protocol: { version: protocolVersion, features: [] },
+    executor: {
+      id: executorId,
+      ...(epoch === undefined ? {} : { epoch }),
+      journal_id: journalId,
+      name: hostname().slice(0, 200),
+      version,
+      os: platform(),
+      arch: arch(),
+    },
+    open: openToolIds.slice(0, openMax),
+    limits: { max_message_bytes: limits.messageBytesMax, max_parallel_tools: limits.parallelToolsMax },
+  }
+}
+
+/** What the wire takes of open calls. */
+const openMax = 10_000
+
+/** What a server that speaks only the founding document's messages is told: the run's prompt is in it. */
+export function toSeedHandshake(run: {
+  prompt: string
+  toolNames: readonly string[]
+  projectSpec: ProjectSpec
+}): Handshake {
+  const { prompt, toolNames, projectSpec } = run
+  return {
+    client_type: clientType,
+    initial_prompt: prompt,
+    known_tools: [...toolNames],
+    custom_tools: [],
+    project_spec: projectSpec,
+  }
+}

@@ -1,0 +1,112 @@
+import { compareEventPositions, parseEventId, toEventId } from '@codegen/protocol/ids'
+import type { EventPosition } from '@codegen/protocol/ids'
+import { readRunFact } from '@codegen/protocol/wire'
+import type { RunEvent, RunFinished } from '@codegen/protocol/wire'
+import { limits } from '#limits'
+
+/** Somebody who watches one run. Events come in order; nothing comes after `finished`, nor after a detach. */
+export type RunViewer = { event(event: RunEvent): void; finished(outcome: RunFinished): void }
+
+/** Who watches which run, and how far each has come. */
+export type Viewers = {
+  /** From `after` on; returns how to stop. */
+  attach(generationId: string, viewer: RunViewer, after?: string): () => void
+  /** Passes an event to those who have not had it. False when nobody watches the run. */
+  event(event: RunEvent): boolean
+  /** The run is over, as told outside of its events: whoever lacks some of these gets them first, if they come soon. */
+  finished(outcome: RunFinished): void
+  isWatched(generationId: string): boolean
+  watchedRuns(): string[]
+  /**
+   * Where the run's stream has to begin again so that nobody misses anything; undefined: at its beginning. Until that stream arrives, what is still on
+   * its way from the one before is not taken for it.
+   */
+  restart(generationId: string): string | undefined
+}
+
+/** `awaitsRestart`: only an event that follows directly is taken, because others may be of the stream before. */
+type Place = { readonly viewer: RunViewer; last: EventPosition; awaitsRestart: boolean }
+
+const beginning: EventPosition = { position: 0, k: 0 }
+
+export function createViewers(): Viewers {
+  const runs = new Map<string, Set<Place>>()
+
+  function remove(generationId: string, place: Place): void {
+    const places = runs.get(generationId)
+    places?.delete(place)
+    if (places?.size === 0) runs.delete(generationId)
+  }
+
+  function finish(outcome: RunFinished, places: Iterable<Place>): void {
+    for (const place of places) {
+      if (!runs.get(outcome.generation_id)?.has(place)) continue
+      remove(outcome.generation_id, place)
+      place.viewer.finished(outcome)
+    }
+  }
+
+  return {
+    attach(generationId, viewer, after) {
+      const place: Place = { viewer, last: (after && parseEventId(after)) || beginning, awaitsRestart: true }
+      const places = runs.get(generationId) ?? new Set()
+      runs.set(generationId, places.add(place))
+      return () => remove(generationId, place)
+    },
+    event(event) {
+      const places = runs.get(event.generation_id)
+      const position = parseEventId(event.event_id)
+      if (!places || !position) return places !== undefined
+      for (const place of places) {
+        if (isNext(place, position)) place.viewer.event(event)
+      }
+      const outcome = toOutcome(event)
+      // A repeated end ends whoever had it before, too: nothing else would.
+      if (outcome)
+        finish(
+          outcome,
+          [...places].filter(({ last }) => compareEventPositions(last, position) >= 0),
+        )
+      return true
+    },
+    finished(outcome) {
+      const places = [...(runs.get(outcome.generation_id) ?? [])]
+      const end = (outcome.last_event_id && parseEventId(outcome.last_event_id)) || beginning
+      const [complete, lacking] = [
+        places.filter((place) => isAt(place, end)),
+        places.filter((place) => !isAt(place, end)),
+      ]
+      finish(outcome, complete)
+      if (lacking.length > 0) setTimeout(() => finish(outcome, lacking), limits.lastEventsMs).unref()
+    },
+    isWatched: (generationId) => runs.has(generationId),
+    watchedRuns: () => [...runs.keys()],
+    restart(generationId) {
+      let from: EventPosition | undefined
+      for (const place of runs.get(generationId) ?? []) {
+        place.awaitsRestart = true
+        if (!from || compareEventPositions(place.last, from) < 0) from = place.last
+      }
+      return from && from.position > 0 ? toEventId(from.position, from.k) : undefined
+    },
+  }
+}
+
+/** Takes the event's position for this viewer's own, when it is one it has not had. */
+function isNext(place: Place, position: EventPosition): boolean {
+  if (compareEventPositions(position, place.last) <= 0) return false
+  if (place.awaitsRestart && position.position > place.last.position + 1) return false
+  place.awaitsRestart = false
+  place.last = position
+  return true
+}
+
+function isAt({ last }: Place, end: EventPosition): boolean {
+  return compareEventPositions(last, end) >= 0
+}
+
+function toOutcome({ event }: RunEvent): RunFinished | undefined {
+  if (event.type !== 'run_finished') return undefined
+  const fact = readRunFact(JSON.stringify(event))
+  return 'payload' in fact && fact.type === 'run_finished' ? fact.payload : undefined
+}

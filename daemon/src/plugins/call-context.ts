@@ -1,0 +1,116 @@
+import { createHash } from 'node:crypto'
+import { join } from 'node:path'
+import type { OutputStream, ToolContext } from '@codegen/kit'
+import { Failure } from '@codegen/protocol/failure'
+import { createFiles, isProtectedTarget } from '#hands/files'
+import type { FilesOptions } from '#hands/files'
+import type { ProcessGroups } from '#hands/process-group'
+import { createRunFilesMemory } from '#hands/run-files-memory'
+import type { RunFilesMemory } from '#hands/run-files-memory'
+import { createSpawn } from '#hands/spawn'
+import type { Log } from '#log'
+
+/** What the contexts of all calls have in common. */
+export type ContextParts = {
+  /** Real path of CODEGEN_HOME. */
+  readonly home: string
+  readonly environment: Readonly<Record<string, string>>
+  readonly groups: ProcessGroups
+  readonly log: Log
+}
+
+/** One call that is about to get its hands. */
+export type CallPlace = {
+  readonly toolId: string
+  readonly generationId: string
+  readonly toolName: string
+  /** Real paths. */
+  readonly root: string
+  readonly cwd: string
+  readonly timeoutMs: number
+  readonly signal: AbortSignal
+  /** The owner said yes to this very call, so that protected paths are open to it. */
+  readonly consented: boolean
+  output(chunk: string, stream: OutputStream): void
+  ask: ToolContext['ask']
+}
+
+/** Makes the contexts of calls, the only hands a tool has. */
+export type CallContexts = {
+  create(call: CallPlace): ToolContext
+  /** Whether the call would write what decides what runs later. False where its path leads nowhere: then the tool itself says why. */
+  writesProtected(call: Pick<CallPlace, 'root' | 'cwd' | 'generationId'>, path: string): Promise<boolean>
+  /** Forgets what a run saw of its files. */
+  forgetRun(generationId: string): void
+}
+
+export function createCallContexts(parts: ContextParts): CallContexts {
+  const memories = new Map<string, RunFilesMemory>()
+
+  function filesOptions({ root, cwd, generationId }: Pick<CallPlace, 'root' | 'cwd' | 'generationId'>): FilesOptions {
+    const runMemory = memories.get(generationId) ?? createRunFilesMemory()
+    memories.set(generationId, runMemory)
+    return {
+      root,
+      cwd,
+      runMemory,
+      readableRoots: [outputDirOf(parts.home, generationId)],
+      protectedFolders: protectedBelow(root, parts.home),
+    }
+  }
+
+  return {
+    create(call) {
+      const { toolId, generationId, toolName, root, cwd, timeoutMs, signal, output, ask } = call
+      const outputDir = outputDirOf(parts.home, generationId)
+      const { environment, groups } = parts
+      return {
+        files: createFiles({ ...filesOptions(call), refuseProtected: !call.consented }),
+        spawn: createSpawn({ root, cwd, environment, outputDir, toolId, signal, groups }),
+        fetch: () => Promise.reject(new Failure('fetch.blocked', 'Tools have no way to the network here.')),
+        clipboard: noClipboard,
+        ask,
+        signal,
+        cwd,
+        workspaceRoot: root,
+        toolId,
+        generationId,
+        timeoutMs,
+        output: (chunk, stream = 'stdout') => output(chunk, stream),
+        progress: (message) => output(message, 'progress'),
+        log: toToolLog(parts.log, { tool: toolName, toolId }),
+        dataDir: join(parts.home, 'data', toolName),
+        config: {},
+      }
+    },
+    async writesProtected(call, path) {
+      try {
+        return await isProtectedTarget(filesOptions(call), path)
+      } catch (error) {
+        if (error instanceof Failure) return false
+        throw error
+      }
+    },
+    forgetRun: (generationId) => void memories.delete(generationId),
+  }
+}
+
+/** Where the whole output of a run's commands is kept. A server's id is never part of a path. */
+function outputDirOf(home: string, generationId: string): string {
+  return join(home, 'output', createHash('sha256').update(generationId).digest('hex').slice(0, 32))
+}
+
+/** CODEGEN_HOME, where it lies below a run's root. */
+function protectedBelow(root: string, home: string): readonly string[] {
+  const base = root.endsWith('/') ? root : `${root}/`
+  return home.startsWith(base) ? [home.slice(base.length)] : []
+}
+
+const noClipboard: ToolContext['clipboard'] = {
+  read: () => Promise.reject(new Failure('clipboard.unavailable', 'Tools have no way to the clipboard here.')),
+  write: () => Promise.reject(new Failure('clipboard.unavailable', 'Tools have no way to the clipboard here.')),
+}
+
+function toToolLog(log: Log, fields: { tool: string; toolId: string }): ToolContext['log'] {
+  return { info: (message) => log.info(message, fields), warn: (message) => log.warn(message, fields) }
+}

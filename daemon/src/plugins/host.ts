@@ -1,0 +1,89 @@
+import type { Plugin, Tool } from '@codegen/kit'
+import type { ToolAnnotations } from '@codegen/protocol/tool'
+import { builtInTools } from '@codegen/protocol/built-in'
+import { Failure } from '@codegen/protocol/failure'
+import { Compile } from 'typebox/compile'
+import type { Validator } from 'typebox/compile'
+
+/** A tool that can be called, with where it came from. */
+export type LoadedTool = { readonly tool: Tool; readonly source: string }
+
+/** A tool as it is listed. */
+export type ListedTool = { name: string; description: string; annotations: ToolAnnotations; source: string }
+
+/** A built-in plugin and how to load it. Loading does nothing but importing. */
+export type BuiltInPlugin = { readonly name: string; load(): Promise<{ default: Plugin }> }
+
+/** Every tool of this daemon: load, check, start, use, stop. */
+export type PluginHost = {
+  /** Names of all tools, in the order a model sees them. Known before anything is loaded. */
+  readonly toolNames: readonly string[]
+  /** Loads and checks every plugin, once. A built-in that fails is a broken installation: internal. */
+  load(): Promise<void>
+  /** Whether running it again after a crash does no harm: read-only or idempotent. */
+  isRepeatable(name: string): boolean
+  /** Fails with tool.unknown. */
+  find(name: string): Promise<LoadedTool>
+  list(): ListedTool[]
+  /** Fails with tool.bad_arguments, naming the field. */
+  checkParameters(tool: Tool, parameters: Readonly<Record<string, unknown>>): void
+}
+
+/** A host for the plugins that come with codegend. */
+export function createPluginHost(plugins: readonly BuiltInPlugin[]): PluginHost {
+  const toolNames = builtInTools.map(({ name }) => name)
+  const validators = new Map<Tool, Validator>()
+  let loading: Promise<ReadonlyMap<string, LoadedTool>> | undefined
+  const loaded = () => (loading ??= loadAll(plugins))
+
+  return {
+    toolNames,
+    async load() {
+      await loaded()
+    },
+    isRepeatable: (name) => {
+      const annotations = builtInTools.find((tool) => tool.name === name)?.annotations
+      return (annotations?.readOnly ?? false) || (annotations?.idempotent ?? false)
+    },
+    async find(name) {
+      const found = (await loaded()).get(name)
+      if (!found) throw new Failure('tool.unknown', `There is no tool "${name}" on this machine.`)
+      return found
+    },
+    list: () =>
+      builtInTools.map(({ name, description, annotations }) => ({
+        name,
+        description,
+        annotations,
+        source: 'built-in',
+      })),
+    checkParameters(tool, parameters) {
+      const validator = validators.get(tool) ?? Compile(tool.parameters)
+      validators.set(tool, validator)
+      if (validator.Check(parameters)) return
+      const [first] = validator.Errors(parameters)
+      const path = first?.instancePath.slice(1).replaceAll('/', '.') || 'parameters'
+      throw new Failure('tool.bad_arguments', `${tool.name}: "${path}" ${first?.message ?? 'is wrong'}.`)
+    },
+  }
+}
+
+async function loadAll(plugins: readonly BuiltInPlugin[]): Promise<ReadonlyMap<string, LoadedTool>> {
+  const tools = new Map<string, LoadedTool>()
+  const known = new Set<string>(builtInTools.map(({ name }) => name))
+  const modules = await Promise.all(plugins.map((plugin) => plugin.load()))
+  for (const [index, module] of modules.entries()) {
+    for (const tool of module.default.tools) {
+      if (!known.has(tool.name) || tools.has(tool.name)) {
+        throw new Failure(
+          'internal',
+          `The plugin ${plugins[index]?.name} brings the tool ${tool.name}, which is not its to bring.`,
+        )
+      }
+      tools.set(tool.name, { tool, source: 'built-in' })
+    }
+  }
+  const missing = [...known].find((name) => !tools.has(name))
+  if (missing) throw new Failure('internal', `No plugin brings the tool ${missing}; this installation is not whole.`)
+  return tools
+}

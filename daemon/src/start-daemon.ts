@@ -1,0 +1,98 @@
+import { homedir } from 'node:os'
+import { join } from 'node:path'
+import { Failure } from '@codegen/protocol/failure'
+import { findSocketPath } from '@codegen/protocol/socket-path'
+import type { LocalDaemon } from '#local/ports'
+import { startLocalServer } from '#local/server'
+import { startPrivateMaestro } from '#maestro/private-maestro'
+import { compose } from './compose.ts'
+import type { Parts } from './compose.ts'
+import { loadConfig } from './config.ts'
+import type { Environment } from './config.ts'
+import { openLog } from './log.ts'
+import { prepareHome } from './prepare-home.ts'
+import { readVersion } from './version.ts'
+
+/** A codegend that runs. */
+export type Daemon = {
+  readonly socketPath: string
+  readonly home: string
+  /** Resolves when it has stopped, for whatever reason. */
+  readonly stopped: Promise<void>
+  /** Takes no more clients, ends open calls and their processes, leaves Maestro and stops its own. The same as `stopped` when asked again. */
+  stop(reason: string): Promise<void>
+}
+
+/**
+ * Starts codegend: the socket first, because it tells who is the first codegend here, then its own Maestro where it has one, then everything else beside
+ * that. Fails with one sentence (config.invalid, client.busy) and has then touched nothing of another codegend's.
+ */
+export async function startDaemon(environment: Environment): Promise<Daemon> {
+  const config = loadConfig(environment)
+  const home = prepareHome(config.home)
+  const version = readVersion()
+  const { path: socketPath, isDefault } = findSocketPath(environment, environment['HOME'] || homedir())
+  const log = openLog(join(home, 'log', 'codegend.log'))
+  const { promise: stopped, resolve: markStopped } = Promise.withResolvers<void>()
+  let parts: Parts | undefined
+  let stopping = false
+
+  async function stop(reason: string): Promise<void> {
+    if (stopping) return stopped
+    stopping = true
+    log.info('stopping', { reason })
+    await server.close()
+    await parts?.stop()
+    await log.close()
+    markStopped()
+    return stopped
+  }
+
+  const server = await startLocalServer({
+    socketPath,
+    isOwnFolder: isDefault,
+    version,
+    daemon: toLateDaemon(
+      () => parts?.daemon,
+      () => void stop('a client asked for it'),
+    ),
+    log,
+  })
+  // No client is served before this turn of the event loop has ended.
+  const maestro = config.maestroUrl
+    ? undefined
+    : startPrivateMaestro({ home, environment: config.maestroEnvironment, log })
+  try {
+    parts = compose({ config, environment, home, socketPath, version, log, maestro })
+  } catch (error) {
+    await server.close()
+    await maestro?.stop()
+    throw error
+  }
+  log.info('started', { version, home, socketPath })
+  return { socketPath, home, stopped, stop }
+}
+
+/** The daemon clients talk to, whose parts are built right after the socket is there. */
+function toLateDaemon(find: () => Parts['daemon'] | undefined, shutdown: () => void): LocalDaemon {
+  const parts = (): Parts['daemon'] => {
+    const found = find()
+    if (found) return found
+    throw new Failure('client.busy', 'codegend is just starting; try again.')
+  }
+  return {
+    shutdown,
+    status: () => parts().status(),
+    tools: () => parts().tools(),
+    startRun: async (...wish) => parts().startRun(...wish),
+    attachRun: async (...wish) => parts().attachRun(...wish),
+    listRuns: async (...wish) => parts().listRuns(...wish),
+    getRun: async (...wish) => parts().getRun(...wish),
+    cancelRun: async (...wish) => parts().cancelRun(...wish),
+    approvals: {
+      list: () => parts().approvals.list(),
+      respond: (...answer) => parts().approvals.respond(...answer),
+      subscribe: (watcher) => parts().approvals.subscribe(watcher),
+    },
+  }
+}
