@@ -32,7 +32,7 @@ export async function openStorage(
   const database = openDatabase(connection, warn)
   stack.defer(() => database.close())
   const check = async (): Promise<void> => {
-    await database.query({ text: 'SELECT 1' }, AbortSignal.abort())
+    await database.query({ text: 'SELECT 1' }, { signal: AbortSignal.abort() })
   }
   return { database, checks: [{ name: 'postgres', check }] }
 }

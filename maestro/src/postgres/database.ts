@@ -6,12 +6,18 @@ import { limits } from '#limits'
 /** Maestro's connections to Postgres. */
 export type Database = {
   /** Runs one statement. A lost connection is tried again until limits.postgresRetryMsMax; then it fails with postgres.unreachable. */
-  query<Row extends QueryResultRow>(statement: Statement, signal?: AbortSignal): Promise<QueryResult<Row>>
+  query<Row extends QueryResultRow>(statement: Statement, options?: QueryOptions): Promise<QueryResult<Row>>
   /** Runs statements in one transaction on one connection; it is rolled back when `work` throws. Not tried again. */
   transaction<Result>(work: (query: Query) => Promise<Result>): Promise<Result>
   close(): Promise<void>
 }
 
+export type QueryOptions = {
+  /** Aborted: it is not tried again. */
+  readonly signal?: AbortSignal
+  /** Called before the statement is tried again: whether the try before took effect is not known. */
+  readonly onRetry?: () => void
+}
 export type Statement = QueryConfig
 export type Query = <Row extends QueryResultRow>(statement: Statement) => Promise<QueryResult<Row>>
 
@@ -30,7 +36,7 @@ export function openDatabase(connection: PoolConfig, warn: (message: string) => 
   const run: Query = (statement) => pool.query(statement)
 
   return {
-    query: (statement, signal) => retried(() => run(statement), { warn, signal }),
+    query: (statement, options = {}) => retried(() => run(statement), { warn, ...options }),
     async transaction(work) {
       const client = await pool.connect().catch((cause: unknown) => {
         throw unreachable(cause)
@@ -64,7 +70,7 @@ function parserOf(oid: number, format: 'text' | 'binary' | undefined): unknown {
   return pg.types.getTypeParser(oid, format ?? 'text')
 }
 
-type Retry = { warn: (message: string) => void; signal: AbortSignal | undefined }
+type Retry = QueryOptions & { readonly warn: (message: string) => void }
 
 async function retried<Result>(attempt: () => Promise<Result>, retry: Retry): Promise<Result> {
   const until = performance.now() + limits.postgresRetryMsMax
@@ -78,6 +84,7 @@ async function retried<Result>(attempt: () => Promise<Result>, retry: Retry): Pr
         `Postgres cannot be reached, trying again: ${thrown instanceof Error ? thrown.message : 'no reason given'}`,
       )
       await new Promise((resolve) => setTimeout(resolve, waitMs))
+      retry.onRetry?.()
     }
   }
 }

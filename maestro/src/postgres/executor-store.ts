@@ -8,7 +8,7 @@ import type { SavedEntry } from '#runs/log-entry'
 import type { LoadedRun, RunKey } from '#runs/ports'
 import { claimExecutor } from './claim.ts'
 import type { Database } from './database.ts'
-import { toEntriesJson } from './run-log.ts'
+import { toEntryColumns, unfoldEntries } from './run-log.ts'
 
 const internalReader = Compile(EntryInternal)
 const cancelReader = Compile(Type.Object({ reason: Type.String(), by: Type.String() }))
@@ -24,10 +24,9 @@ run AS (
   ON CONFLICT (team_id, executor_id, client_ref) DO NOTHING RETURNING generation_id),
 texts AS (
   INSERT INTO run_texts (team_id, digest, body)
-  SELECT $1, text.digest, text.body FROM run, json_to_recordset($15::json) AS text(digest text, body text) ON CONFLICT DO NOTHING)
+  SELECT $1, text.digest, text.body FROM run, unnest($18::text[], $19::text[]) AS text(digest, body) ON CONFLICT DO NOTHING)
 INSERT INTO run_log (team_id, generation_id, position, type, payload, shown, internal)
-SELECT $1, $2, entry.position, entry.type, entry.payload, entry.shown, entry.internal
-  FROM run, json_to_recordset($14::json) AS entry(position bigint, type text, payload json, shown text, internal json)`
+SELECT $1, $2, entry.index, entry.type, entry.payload::json, entry.shown, entry.internal::json FROM run, ${unfoldEntries(14)}`
 
 const earlierSql = `SELECT generation_id, session_id FROM runs WHERE team_id = $1 AND executor_id = $2 AND client_ref = $3`
 
@@ -126,8 +125,9 @@ function startValues(run: NewRun): unknown[] {
     run.model,
     run.limitsJson,
     run.entries.length,
-    toEntriesJson(run.entries, 0),
-    JSON.stringify(run.texts),
+    ...toEntryColumns(run.entries),
+    run.texts.map((text) => text.digest),
+    run.texts.map((text) => text.body),
   ]
 }
 

@@ -23,6 +23,9 @@ export async function migrate(connection: ClientConfig): Promise<void> {
   try {
     const schema = await schemaOf(client)
     if (await isCurrent(client, schema)) return
+    // Others that start now wait here, and find the work done. Gone with the connection.
+    await client.query('SELECT pg_advisory_lock($1, hashtext($2))', [lockClass, schema])
+    if (await isCurrent(client, schema)) return
     // Loaded only when there is something to do: on every other start it would cost more than the look.
     const { runner } = await import('node-pg-migrate')
     await runner({
@@ -31,6 +34,7 @@ export async function migrate(connection: ClientConfig): Promise<void> {
       direction: 'up',
       migrationsTable,
       schema,
+      noLock: true,
       log: () => undefined,
       verbose: false,
     })
@@ -38,6 +42,9 @@ export async function migrate(connection: ClientConfig): Promise<void> {
     await client.end()
   }
 }
+
+/** Beside the lock of the replicas: any other number. */
+const lockClass = 7718
 
 const migrationsTable = 'maestro_migrations'
 

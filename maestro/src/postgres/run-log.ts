@@ -1,7 +1,12 @@
-import { Failure } from '@codegen/protocol/failure'
 import type { PublishedEvent, RunAppend, RunKey, RunLog } from '#runs/ports'
 import type { LogEntry } from '#runs/log-entry'
 import type { Database } from './database.ts'
+
+/** The rows of four parameters that begin at `$first`, as `toEntryColumns` makes them; `index` counts from 1. */
+export function unfoldEntries(first: number): string {
+  const columns = [0, 1, 2, 3].map((column) => `$${first + column}::text[]`)
+  return `unnest(${columns.join(', ')}) WITH ORDINALITY AS entry(type, payload, shown, internal, index)`
+}
 
 /**
  * The fence is the UPDATE: under READ COMMITTED it waits for whoever holds the row and then sees their epoch and length, so that of two owners
@@ -14,8 +19,8 @@ WITH fence AS (
    WHERE team_id = $1 AND generation_id = $2 AND epoch = $3 AND length = $4 AND finished_at IS NULL
   RETURNING length)
 INSERT INTO run_log (team_id, generation_id, position, type, payload, shown, internal)
-SELECT $1, $2, entry.position, entry.type, entry.payload, entry.shown, entry.internal
-  FROM fence, json_to_recordset($12::json) AS entry(position bigint, type text, payload json, shown text, internal json)`
+SELECT $1, $2, $4 + entry.index, entry.type, entry.payload::json, entry.shown, entry.internal::json
+  FROM fence, ${unfoldEntries(12)}`
 
 const lengthSql = `SELECT length FROM runs WHERE team_id = $1 AND generation_id = $2 AND epoch = $3 AND length = $4`
 
@@ -30,12 +35,14 @@ UPDATE run_inbox SET taken_at = now() WHERE team_id = $1 AND generation_id = $2 
 export function createRunLog(database: Database): RunLog {
   return {
     async append(append) {
-      const { rowCount } = await database.query({ name: 'append', text: appendSql, values: appendValues(append) })
+      let isRetried = false
+      const onRetry = (): void => {
+        isRetried = true
+      }
+      const statement = { name: 'append', text: appendSql, values: appendValues(append) }
+      const { rowCount } = await database.query(statement, { onRetry })
       if (rowCount === append.entries.length) return true
-      // Nothing was written. If a connection was lost after an earlier try had committed, the entries are on record all the same.
-      const { teamId, generationId, epoch, length, entries } = append
-      const values = [teamId, generationId, epoch, length + entries.length]
-      return (await database.query({ text: lengthSql, values })).rowCount === 1
+      return isRetried && isOnRecord(database, append)
     },
     async factsAfter(key, position, limit) {
       const { rows } = await database.query<FactRow>({
@@ -49,6 +56,13 @@ export function createRunLog(database: Database): RunLog {
       await database.query({ text: markTakenSql, values: [key.teamId, key.generationId, clientRefs] })
     },
   }
+}
+
+/** Whether an earlier try had committed before its connection was lost: nobody but the caller writes under its epoch. */
+async function isOnRecord(database: Database, append: RunAppend): Promise<boolean> {
+  const { teamId, generationId, epoch, length, entries } = append
+  const values = [teamId, generationId, epoch, length + entries.length]
+  return (await database.query({ text: lengthSql, values })).rowCount === 1
 }
 
 type FactRow = { position: number; type: string; payload: string }
@@ -68,26 +82,22 @@ function appendValues(append: RunAppend): unknown[] {
     outputTokens,
     error,
     finished,
-    toEntriesJson(entries, length),
+    ...toEntryColumns(entries),
   ]
 }
 
-/** Entries as the JSON array that the statements unfold, positions counted on from `length`. Fails as `internal` when Postgres could not hold one. */
-export function toEntriesJson(entries: readonly LogEntry[], length: number): string {
-  const json = JSON.stringify(
-    entries.map((entry, index) => ({
-      position: length + 1 + index,
-      type: entry.fact.type,
-      payload: entry.fact.payload,
-      shown: entry.shown,
-      internal: entry.internal,
-    })),
-  )
-  if (json.length > entriesCharactersMax) throw new Failure('internal', 'A log entry is larger than the log takes.')
-  return json
+/**
+ * Entries as columns for `unfoldEntries`. Each payload is a JSON text of its own: Postgres keeps such a text as it is, while taking one apart fails on
+ * characters that a tool may well print (NUL, half a surrogate pair).
+ */
+export function toEntryColumns(entries: readonly LogEntry[]): readonly (string | null)[][] {
+  return [
+    entries.map((entry) => entry.fact.type),
+    entries.map((entry) => JSON.stringify(entry.fact.payload)),
+    entries.map((entry) => entry.shown),
+    entries.map((entry) => entry.internal && JSON.stringify(entry.internal)),
+  ]
 }
-
-const entriesCharactersMax = 200 * 1024 * 1024
 
 function toEvent(row: FactRow): PublishedEvent {
   return {

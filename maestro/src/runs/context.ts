@@ -17,7 +17,8 @@ When the task is done, or you cannot go on, stop calling tools and say in a few 
 
 /** The system prompt of a run: our own words first, then the project's instructions as its owner wrote them. */
 export function toSystemPrompt(projectSpec: ProjectSpec | undefined): string {
-  const content = projectSpec?.content.trim() ?? ''
+  // Postgres keeps no NUL and UTF-8 no half of a pair: what is shown must be what is kept.
+  const content = (projectSpec?.content ?? '').replaceAll('\0', '').toWellFormed().trim()
   return content === '' ? instructions : `${instructions}\n\nThe project's own instructions:\n${content}`
 }
 

@@ -146,7 +146,7 @@ function toSummary(run: Run): RunSummaryChange {
     turns: run.turns,
     inputTokens: run.usage.inputTokens,
     outputTokens: run.usage.outputTokens,
-    error: run.error,
+    error: run.error?.replaceAll('\0', '') ?? null,
     finished: run.outcome !== undefined,
   }
 }

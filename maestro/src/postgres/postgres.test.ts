@@ -1,0 +1,281 @@
+import { randomUUID } from 'node:crypto'
+import pg from 'pg'
+import type { ClientConfig } from 'pg'
+import { test } from 'tap'
+import type { Test } from 'tap'
+import type { ExecutorRecord, NewRun } from '#executors/ports'
+import { unshown } from '#runs/log-entry'
+import type { LogEntry } from '#runs/log-entry'
+import { openDatabase } from './database.ts'
+import { createExecutorStore } from './executor-store.ts'
+import { migrate } from './migrate.ts'
+import { takeReplicaLock } from './replica-lock.ts'
+import { createRunList } from './run-list.ts'
+import { createRunLog } from './run-log.ts'
+import { withTestSchema } from './test-database.ts'
+
+async function open(t: Test) {
+  const connection = await withTestSchema(t)
+  if (!connection) return undefined
+  await migrate(connection)
+  const database = openDatabase(connection, (message) => t.comment(message))
+  t.teardown(() => database.close())
+  return {
+    connection,
+    database,
+    log: createRunLog(database),
+    store: createExecutorStore(database, 'replica-1'),
+    list: createRunList(database),
+  }
+}
+
+const executor: ExecutorRecord = {
+  teamId: 'default',
+  executorId: 'executor-1',
+  principal: 'token-1',
+  level: 1,
+  journalId: 'journal-1',
+  name: 'host',
+  version: '0',
+  os: 'linux',
+  arch: 'x64',
+}
+
+function newRun(more: Partial<NewRun> = {}): NewRun {
+  const generationId = more.generationId ?? randomUUID()
+  return {
+    teamId: 'default',
+    generationId,
+    sessionId: 'session-1',
+    executorId: 'executor-1',
+    epoch: 1,
+    clientRef: randomUUID(),
+    level: 1,
+    prompt: 'go',
+    cwd: '/p',
+    mode: 'auto',
+    model: 'm',
+    limitsJson: '{}',
+    entries: [started(generationId)],
+    texts: [
+      { digest: 'system', body: 'be good' },
+      { digest: 'tools', body: '[]' },
+    ],
+    ...more,
+  }
+}
+
+function started(generation_id: string): LogEntry {
+  const payload = { generation_id, session_id: 'session-1', prompt: 'go', cwd: '/p', mode: 'auto', model: 'm' } as const
+  return { fact: { type: 'run_started', payload }, shown: '{"role":"user"}', internal: null }
+}
+
+function input(content: string): LogEntry {
+  return unshown({ type: 'input', payload: { generation_id: 'g', content, by: 'test' } })
+}
+
+const summary = { status: 'running', turns: 1, inputTokens: 2, outputTokens: 3, error: null, finished: false }
+
+test('the schema is made once, by whoever comes first, and a newer one is refused', async (t) => {
+  const connection = await withTestSchema(t)
+  if (!connection) return
+  await Promise.all([migrate(connection), migrate(connection)])
+  await migrate(connection)
+
+  const client = new pg.Client(connection)
+  await client.connect()
+  await client.query("INSERT INTO maestro_migrations (name, run_on) VALUES ('9999_later', now())")
+  await client.end()
+  await t.rejects(migrate(connection), { code: 'config.invalid', message: /newer Maestro.*9999_later/ })
+})
+
+test('only the owner of a run, at its very end, can append; everybody else writes nothing', async (t) => {
+  const opened = await open(t)
+  if (!opened) return
+  const { store, log } = opened
+  await store.claim(executor, undefined)
+  const run = newRun()
+  t.same(await store.start(run), { kind: 'started' })
+  const key = { teamId: run.teamId, generationId: run.generationId }
+
+  t.equal(await log.append({ ...key, epoch: 1, length: 1, entries: [input('a'), input('b')], summary }), true)
+  t.equal(await log.append({ ...key, epoch: 1, length: 2, entries: [input('gap')], summary }), false, 'a wrong length')
+  t.equal(await log.append({ ...key, epoch: 2, length: 3, entries: [input('other')], summary }), false, 'another epoch')
+  const claim = await store.claim(executor, 1)
+  t.match(claim, { kind: 'claimed', epoch: 2, runs: [{ generationId: run.generationId, claims: 1 }] })
+  t.equal(
+    await log.append({ ...key, epoch: 1, length: 4, entries: [input('stale')], summary }),
+    false,
+    'the epoch before',
+  )
+  t.equal(await log.append({ ...key, epoch: 2, length: 4, entries: [input('c')], summary }), true)
+
+  const facts = await log.factsAfter(key, 0, 100)
+  t.strictSame(
+    facts.map((fact) => [fact.at.position, fact.type]),
+    [
+      [1, 'run_started'],
+      [2, 'input'],
+      [3, 'input'],
+      [4, 'claimed'],
+      [5, 'input'],
+    ],
+  )
+  t.equal((await store.load(key)).claims, 0, 'an entry that is no claim starts their count anew')
+})
+
+test('of many that append at once with the same epoch and length, one is on record', async (t) => {
+  const opened = await open(t)
+  if (!opened) return
+  const { store, log } = opened
+  await store.claim(executor, undefined)
+  const run = newRun()
+  await store.start(run)
+  const appends = Array.from({ length: 8 }, (_, index) =>
+    log.append({ ...run, epoch: 1, length: 1, entries: [input(`${index}`)], summary }),
+  )
+  t.equal((await Promise.all(appends)).filter(Boolean).length, 1)
+  t.equal((await log.factsAfter(run, 1, 10)).length, 1)
+})
+
+test('an executor is claimed by compare-and-set, and belongs to the token that first used it', async (t) => {
+  const opened = await open(t)
+  if (!opened) return
+  const { store } = opened
+  t.match(await store.claim(executor, undefined), { kind: 'claimed', epoch: 1, runs: [] })
+  t.same(await store.claim(executor, undefined), { kind: 'superseded', epoch: 1 })
+  t.match(await store.claim(executor, 1), { kind: 'claimed', epoch: 2 })
+  t.same(await store.claim(executor, 1), { kind: 'superseded', epoch: 2 }, 'a late dial of a given-up connection loses')
+  t.same(await store.claim({ ...executor, principal: 'token-2' }, 2), { kind: 'forbidden' })
+  t.match(
+    await store.claim({ ...executor, executorId: 'another' }, 41),
+    { kind: 'claimed', epoch: 42 },
+    'a lost database',
+  )
+  const both = await Promise.all([store.claim(executor, 2), store.claim(executor, 2)])
+  t.strictSame(both.map((claim) => claim.kind).toSorted(), ['claimed', 'superseded'])
+})
+
+test('a repeated start finds its run, and a stale connection starts none', async (t) => {
+  const opened = await open(t)
+  if (!opened) return
+  const { store, list } = opened
+  await store.claim(executor, undefined)
+  const run = newRun()
+  t.same(await store.start(run), { kind: 'started' })
+  t.same(await store.start(run), { kind: 'started' }, 'the very same statement again')
+  t.same(await store.start(newRun({ clientRef: run.clientRef })), {
+    kind: 'duplicate',
+    generationId: run.generationId,
+    sessionId: 'session-1',
+  })
+  await store.claim(executor, 1)
+  t.same(await store.start(newRun()), { kind: 'superseded' })
+  t.equal((await list.list({ teamId: 'default' }, 10)).length, 1)
+})
+
+test('what a tool may print is kept and given back byte for byte', async (t) => {
+  const opened = await open(t)
+  if (!opened) return
+  const { store, log } = opened
+  await store.claim(executor, undefined)
+  const run = newRun()
+  await store.start(run)
+  const text = 'NUL \0, half a pair \ud800, "quoted\\", \u2028 and é 漢 🙂'
+  const entry = { ...input(text), shown: JSON.stringify({ content: text }), internal: { request_id: text } }
+  t.equal(await log.append({ ...run, epoch: 1, length: 1, entries: [entry], summary }), true)
+
+  const [fact] = await log.factsAfter(run, 1, 1)
+  t.equal(fact?.text, JSON.stringify(entry.fact))
+  const loaded = await store.load(run)
+  t.same(loaded.entries[1], { ...entry, position: 2 })
+  t.equal(loaded.systemPrompt, '')
+})
+
+test('a run is loaded with the texts its entries name', async (t) => {
+  const opened = await open(t)
+  if (!opened) return
+  const { store } = opened
+  await store.claim(executor, undefined)
+  const generationId = randomUUID()
+  const toolbelt = { generation_id: generationId, system_digest: 'system', tools_digest: 'tools', tools: [] }
+  const run = newRun({
+    generationId,
+    entries: [started(generationId), unshown({ type: 'toolbelt', payload: toolbelt })],
+  })
+  await store.start(run)
+  t.match(await store.load(run), {
+    systemPrompt: 'be good',
+    toolsJson: '[]',
+    level: 1,
+    epoch: 1,
+    executorId: 'executor-1',
+  })
+  await t.rejects(store.load({ teamId: 'default', generationId: 'none' }), { code: 'run.unknown' })
+  await t.rejects(store.load({ teamId: 'another', generationId }), { code: 'run.unknown' }, 'another team sees nothing')
+})
+
+test('commands wait in the inbox until they are taken, once for each client_ref', async (t) => {
+  const opened = await open(t)
+  if (!opened) return
+  const { store, log } = opened
+  await store.claim(executor, undefined)
+  const run = newRun()
+  await store.start(run)
+  const command = { ...run, clientRef: 'c-1', type: 'cancel_run', reason: 'enough', by: 'me' } as const
+  t.equal(await store.command(command), 'written')
+  t.equal(await store.command(command), 'written')
+  t.equal(await store.command({ ...command, generationId: 'none' }), 'unknown')
+  t.equal(await store.command(command, 'another executor'), 'unknown')
+  t.match(await store.commandsOf([run]), [{ clientRef: 'c-1', reason: 'enough', by: 'me' }])
+  t.equal((await store.commandsOf([run])).length, 1)
+  await log.markTaken(run, ['c-1'])
+  t.strictSame(await store.commandsOf([run]), [])
+  await log.append({ ...run, epoch: 1, length: 1, entries: [input('end')], summary: { ...summary, finished: true } })
+  t.equal(await store.command({ ...command, clientRef: 'c-2' }), 'finished')
+})
+
+test('an ended run is appended to and claimed no more, and its conversation goes on', async (t) => {
+  const opened = await open(t)
+  if (!opened) return
+  const { store, log, list } = opened
+  await store.claim(executor, undefined)
+  const run = newRun()
+  await store.start(run)
+  t.equal(await store.conversation('default', 'executor-1', 'session-1'), undefined, 'its only run is still open')
+  const ended = { ...summary, status: 'completed', finished: true }
+  await log.append({
+    ...run,
+    epoch: 1,
+    length: 1,
+    entries: [{ ...input('x'), shown: '{"role":"assistant"}' }],
+    summary: ended,
+  })
+  t.equal(await log.append({ ...run, epoch: 1, length: 2, entries: [input('late')], summary }), false)
+  t.match(await store.claim(executor, 1), { kind: 'claimed', runs: [] })
+  t.equal(await store.conversation('default', 'executor-1', 'session-1'), '{"role":"user"},{"role":"assistant"}')
+  t.equal(await store.conversation('default', 'another', 'session-1'), undefined)
+  t.match(await list.find({ teamId: 'default' }, run.generationId.slice(0, 8)), [{ status: 'completed', turns: 1 }])
+  t.strictSame(await list.find({ teamId: 'default' }, '%'), [], 'what looks like a pattern is text')
+})
+
+test('one Maestro without Redis has a schema to itself, those with Redis share it', async (t) => {
+  const connection = await withTestSchema(t)
+  if (!connection) return
+  const take = (kind: 'exclusive' | 'shared', of: ClientConfig = connection) =>
+    takeReplicaLock(of, kind, () => undefined)
+  const [first, second] = await Promise.all([take('shared'), take('shared')])
+  await t.rejects(take('exclusive'), { code: 'config.invalid', message: /without REDIS_URL/ })
+  await first?.release()
+  await second?.release()
+  const alone = await take('exclusive')
+  await t.rejects(take('shared'), { code: 'config.invalid', message: /REDIS_URL/ })
+  await alone.release()
+})
+
+test('a Postgres that is not there is one sentence', async (t) => {
+  await t.rejects(migrate({ host: '127.0.0.1', port: 1, user: 'x', database: 'x' }), {
+    code: 'postgres.unreachable',
+    message: /DATABASE_URL/,
+  })
+})
