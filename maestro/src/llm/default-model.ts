@@ -6,7 +6,7 @@ import { toTrouble } from './trouble.ts'
 import type { Trouble } from './trouble.ts'
 
 /** What runs use at OpenAI's own address when CODEGEN_MODEL is not set. */
-export const openAiModelDefault = 'gpt-5.5'
+const openAiModelDefault = 'gpt-5.5'
 
 /** The model a run uses when neither it nor CODEGEN_MODEL names one: OpenAI's default, or the only one the server offers. Rejects with a Failure. */
 export async function findDefaultModel(server: ModelServer, signal: AbortSignal): Promise<string> {
