@@ -49,7 +49,6 @@ export const failures = {
   'file.unreadable': { http: 500, rpc: -32603, retry: false },
   'file.unwritable': { http: 500, rpc: -32603, retry: false },
   'file.bad_path': { http: 400, rpc: -32602, retry: false },
-  'edit.not_read': { http: 409, rpc: -32602, retry: false },
   'edit.no_match': { http: 409, rpc: -32602, retry: false },
   'edit.many_matches': { http: 409, rpc: -32602, retry: false },
   'fetch.blocked': { http: 403, rpc: -32015, retry: false },

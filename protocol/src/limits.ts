@@ -31,8 +31,8 @@ export const limits = {
   /** What a call may take beyond its own timeout before its result is there anyway. */
   toolCallGraceMs: 3_000,
   bootstrapCallMsMax: 10_000,
-  /** What the model sees of one result; the rest is cut in the middle and said so. */
-  toolResultCharactersMax: 30_000,
+  /** What the model sees of one result at the most; tools show less by themselves and say what comes next. */
+  toolResultCharactersMax: 100_000,
   /** What a `tool_result` may carry on the wire. */
   toolResultBytesMax: 1024 * 1024,
   outputDeltaBytesMax: 64 * 1024,

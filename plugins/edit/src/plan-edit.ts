@@ -29,14 +29,15 @@ export type EditPlan = {
 
 /**
  * Plans to replace a piece of a file. The piece must be there exactly, and once unless `replace_all` is set; all other bytes stay, and what is put in takes the
- * line ends around it. The run must have read the file as it is now, else edit.not_read or file.changed. Fails with edit.no_match,
+ * line ends around it. A file that changed since this run read it is
+ * file.changed; one it never read may be edited: the piece must be there to the letter anyway. Fails with edit.no_match,
  * edit.many_matches or tool.bad_arguments otherwise.
  */
 export async function planEdit(parameters: EditParameters, files: Files): Promise<EditPlan> {
   const { file_path: path, old_string: piece, new_string: replacement } = parameters
   refuseSenseless(parameters)
   const file = await readTextFile(files, path, { shown: false })
-  await refuseUnread(files, path, file.digest)
+  await compareWithLastSeen(files, path, file.digest)
 
   const matches = matchesOf(file, parameters)
   refuseTooBig(path, file.text.length + matches.length * (2 * replacement.length - piece.length))
@@ -59,14 +60,6 @@ function refuseSenseless({ old_string, new_string }: EditParameters): void {
 
 function nothingToChange(): Failure {
   return new Failure('tool.bad_arguments', 'old_string and new_string are the same: there is nothing to change.')
-}
-
-async function refuseUnread(files: Files, path: string, digest: string): Promise<void> {
-  if ((await compareWithLastSeen(files, path, digest)) === 'same') return
-  throw new Failure(
-    'edit.not_read',
-    `This run has not read ${shownPath(path)} yet. Read it with ReadFile, then edit it.`,
-  )
 }
 
 function matchesOf(file: TextFile, { file_path, old_string, replace_all = false }: EditParameters): Match[] {

@@ -1,7 +1,5 @@
-import { limits as protocolLimits } from '@codegen/protocol/limits'
-
 /** The bounds of this tool. */
 export const limits = {
-  /** Output shown to the model: what a result may hold, less the lines that say how the command ended and what was cut. */
-  outputCharactersMax: protocolLimits.toolResultCharactersMax - 1_000,
+  /** Output shown to the model, head and tail together; the whole of it stays in a file. */
+  outputCharactersMax: 30_000,
 } as const
