@@ -19,6 +19,9 @@ const handsElsewhere = ['execa', 'undici', 'ws', 'clipboardy', 'write-file-atomi
 
 // For files directly in `src/`: what they enter by path would pass the table unseen.
 const folderBans: Ban[] = [{ regex: '^\\./.*/', message: 'Enter a folder by name: "#folder/file".' }]
+const testBans: Ban[] = [
+  { regex: '/(test|fake)-[^/]*$|^@codegen/kit/harness$', message: 'This is there for tests alone.' },
+]
 
 // Where `any` comes in from outside and a wrong guess shows at once: tests, and what the type checker does not read.
 const untyped = {
@@ -149,7 +152,13 @@ type Ban = { regex: string; message: string; allowTypeImports?: boolean }
 /** The import rules of one package: one entry for each file or folder of its `src/`. A later entry replaces an earlier one, so each is whole. */
 function packageRules(folder: string, layer: Layer): Overrides {
   const source = `${folder}/src`
-  const everywhere = [...pathBans(), ...packageBans(folder, layer.packages), ...schemaBans(layer), ...nodeBans(folder)]
+  const everywhere = [
+    ...pathBans(),
+    ...testBans,
+    ...packageBans(folder, layer.packages),
+    ...schemaBans(layer),
+    ...nodeBans(folder),
+  ]
   const rooms = roomsOf(folder, layer)
 
   return [
@@ -243,7 +252,7 @@ function ban(modules: readonly string[], message: string): Ban {
 }
 
 function testFiles(folder: string): string[] {
-  return [`${folder}/**/*.test.ts`, `${folder}/**/test-*.ts`]
+  return [`${folder}/**/*.test.ts`, `${folder}/**/test-*.ts`, `${folder}/**/fake-*.ts`]
 }
 
 /** What is in a package's `src/`: folders and files, without extension. All folders must be in the table. */

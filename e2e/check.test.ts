@@ -100,6 +100,13 @@ const seeds: Seed[] = [
     rule: 'eslint(no-restricted-globals)',
   },
   {
+    title: 'a part for tests in the product',
+    file: 'maestro/src/http/seeded-fake.ts',
+    text: "export { target } from './fake-target.ts'\n",
+    rule: 'eslint(no-restricted-imports)',
+    message: /for tests alone/,
+  },
+  {
     title: 'a folder entered by its path',
     file: 'maestro/src/seeded-entry.ts',
     text: "export { target } from './http/seeded-target.ts'\n",
