@@ -1,4 +1,5 @@
 import { collapseOverwrites, withoutOpenLine } from './strip-controls.ts'
+import { wholeCharacter } from './whole-character.ts'
 
 /** Head and tail of a text of any length, in bounded memory. */
 export type KeptOutput = {
@@ -26,11 +27,12 @@ export function createKeptOutput(charactersMax: number): KeptOutput {
     recent = collapseOverwrites(recent)
     if (head === undefined && recent.length <= charactersMax) return
     if (head === undefined) {
-      head = recent.slice(0, half)
-      recent = recent.slice(half)
+      const headEnd = wholeCharacter(recent, half, 'before')
+      head = recent.slice(0, headEnd)
+      recent = recent.slice(headEnd)
     }
-    const excess = recent.length - half
-    if (excess <= 0) return
+    if (recent.length <= half) return
+    const excess = wholeCharacter(recent, recent.length - half, 'after')
     bytesCut += Buffer.byteLength(recent.slice(0, excess))
     recent = recent.slice(excess)
   }
@@ -54,8 +56,8 @@ export function createKeptOutput(charactersMax: number): KeptOutput {
       const tailStart = lineStartAfter(recent)
       const bytesMoved = Buffer.byteLength(head.slice(headEnd)) + Buffer.byteLength(recent.slice(0, tailStart))
       return {
-        head: head.slice(0, headEnd).toWellFormed(),
-        tail: recent.slice(tailStart).toWellFormed(),
+        head: head.slice(0, headEnd),
+        tail: recent.slice(tailStart),
         bytesCut: bytesCut + bytesMoved,
       }
     },

@@ -1,5 +1,6 @@
 import { limits } from '#limits'
 import { collapseOverwrites } from './strip-controls.ts'
+import { wholeCharacter } from './whole-character.ts'
 
 type Stream = 'stdout' | 'stderr'
 
@@ -98,30 +99,29 @@ function createSettle(): (text: string) => string {
   let isLineOpen = false
   let held = ''
   return (text) => {
-    const joined = (held + text).replace(/\r+\n/g, '\n')
+    const joined = held + text
     const settled = collapseOverwrites(joined)
     held = settled.endsWith('\r') ? '\r' : ''
     const shown = held ? settled.slice(0, -1) : settled
     if (shown === '') return ''
-    const firstLineEnd = joined.indexOf('\n')
-    const overwrite = joined.slice(0, -1).indexOf('\r')
-    const isOverwritten = isLineOpen && overwrite >= 0 && (firstLineEnd < 0 || overwrite < firstLineEnd)
+    const isOverwritten = isLineOpen && overwritesFirstLine(joined)
     isLineOpen = !shown.endsWith('\n')
     return isOverwritten ? `\n${shown}` : shown
   }
 }
 
+/** Whether something follows a carriage return before the first line ends. */
+function overwritesFirstLine(text: string): boolean {
+  const lineEnd = text.indexOf('\n')
+  const parts = (lineEnd < 0 ? text : text.slice(0, lineEnd)).split('\r')
+  return parts.slice(1).some((part) => part !== '')
+}
+
 function* toChunks(text: string): Generator<string> {
   let start = 0
   while (start < text.length) {
-    const end = wholeCharacterEnd(text, start + limits.liveChunkCharactersMax)
+    const end = wholeCharacter(text, start + limits.liveChunkCharactersMax, 'before')
     yield text.slice(start, end)
     start = end
   }
-}
-
-/** One less where the cut would part a surrogate pair. */
-function wholeCharacterEnd(text: string, end: number): number {
-  const isHighSurrogate = end < text.length && (text.charCodeAt(end - 1) & 0xfc00) === 0xd800
-  return isHighSurrogate ? end - 1 : end
 }

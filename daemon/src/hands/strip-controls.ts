@@ -97,7 +97,7 @@ function matches(sticky: RegExp, text: string, position: number): boolean {
  */
 export function collapseOverwrites(text: string): string {
   if (!/[\r\b]/.test(text)) return text
-  const lines = text.replace(/\r+\n/g, '\n').split('\n')
+  const lines = text.split('\n')
   const last = lines.pop() ?? ''
   const open = last.endsWith('\r') ? '\r' : ''
   return [...lines, last].map(toLastState).join('\n') + open

@@ -1,4 +1,4 @@
-import { definePlugin, defineTool } from '@codegen/kit'
+import { definePlugin, defineTool, shownPath } from '@codegen/kit'
 import type { ToolContext, ToolPreview, ToolReturn } from '@codegen/kit'
 import { Shell } from '@codegen/protocol/built-in'
 import type { ShellParameters } from '@codegen/protocol/built-in'
@@ -22,5 +22,5 @@ async function runCommand(parameters: ShellParameters, context: ToolContext): Pr
 }
 
 async function previewCommand({ command, cwd }: ShellParameters): Promise<ToolPreview> {
-  return { command: cwd === undefined ? command : `${command}\n(in ${cwd})` }
+  return { command: cwd === undefined ? command : `${command}\n(in ${shownPath(cwd)})` }
 }
