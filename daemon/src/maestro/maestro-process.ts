@@ -44,7 +44,9 @@ export function startMaestroProcess(options: {
     onReady()
   })
   readLines(child.stderr, (line) => {
-    lastWords = line
+    // Its sentence is what counts; what follows it is for the log.
+    const sentence = /^maestro: (.*)$/.exec(line)?.[1]
+    if (sentence !== undefined) lastWords = sentence
     log.info('maestro', { line })
   })
   // Writing is not meant to happen; an end of the pipe on its side is no news either.
