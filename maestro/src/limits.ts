@@ -69,4 +69,22 @@ export const limits = {
     /** After this an idle connection proves that its other end is there. */
     probeSocketMs: 30_000,
   },
+
+  /** The Postgres of a Maestro that was given none. */
+  embedded: {
+    /** A longer path of a Unix socket is cut by one system or another. */
+    socketPathBytesMax: 103,
+    /** Making the database once, on a slow disk. */
+    createMsMax: 120_000,
+    /** A start after a crash replays the log first. */
+    startMsMax: 60_000,
+    /** One that runs but cannot be reached for this long is ended and started anew. */
+    unreachableMsMax: 5_000,
+    pollMs: 10,
+    /** Each step of a stop: ends sessions, then ends at once, then is killed. */
+    stopMsMax: 5_000,
+    quitMsMax: 2_000,
+    /** Its log; one older part is kept. */
+    logBytesMax: 1024 * 1024,
+  },
 } as const
