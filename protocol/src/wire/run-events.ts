@@ -85,9 +85,11 @@ const CancelRequestedEvent = message('cancel_requested', { generation_id: Genera
 /** The run has a new owner: drop partial text. */
 const ClaimedEvent = message('claimed', { generation_id: GenerationId, epoch: count, server: text })
 
+/** A piece of what the model thinks before it answers, where its server shows it. */
 const ReasoningDeltaEvent = message('reasoning_delta', { generation_id: GenerationId, content: text })
 /** An answer is asked for again after a fault: drop partial text. */
 const AgentMessageRestartedEvent = message('agent_message_restarted', { generation_id: GenerationId, reason: text })
+/** What the run does now, or waits for. */
 const RunStatusEvent = message('run_status', {
   generation_id: GenerationId,
   status: Type.Enum(['queued', 'running', 'waiting_tool', 'waiting_approval', 'waiting_executor', 'cancelling']),
