@@ -16,7 +16,7 @@ export type Place = {
   readonly turn: number
   /** What the groups of `when` caught, by number or name. */
   readonly caught: Readonly<Record<string, string>>
-  /** The tool results since the last answer of the model, in order. */
+  /** The tool results since the last answer of the model, in the order of its calls. */
   readonly results: readonly string[]
 }
 
@@ -108,10 +108,13 @@ function stepAt(conversation: CompiledConversation, answers: number): { step: St
   return { step: found.step, turn: answers - found.first + 1 }
 }
 
+/** In the order of the calls, for they may have come back in another. */
 function lastResults(messages: readonly Message[]): string[] {
   const last = messages.findLastIndex(({ role }) => role === 'assistant')
+  const calls = messages[last]?.tool_calls?.map(({ id }) => id) ?? []
   return messages
     .slice(last + 1)
     .filter(({ role }) => role === 'tool')
+    .toSorted((one, other) => calls.indexOf(one.tool_call_id ?? '') - calls.indexOf(other.tool_call_id ?? ''))
     .map(textOf)
 }

@@ -217,6 +217,26 @@ test('a tool result that is not as expected is answered with what came instead',
   })
 })
 
+test('results that came back in another order are still those of their calls', async (t) => {
+  const expect = [
+    { call: 1, contains: 'first' },
+    { call: 2, contains: 'second' },
+  ]
+  const { client } = await start(t, { steps: [{ text: 'unused' }, { expect, text: 'fine' }] })
+  const tool_calls = ['a', 'b'].map((id) => ({
+    id,
+    type: 'function' as const,
+    function: { name: 'Shell', arguments: '{}' },
+  }))
+  const completion = await ask(client, [
+    { role: 'user', content: 'go' },
+    { role: 'assistant', content: null, tool_calls },
+    { role: 'tool', tool_call_id: 'b', content: 'second' },
+    { role: 'tool', tool_call_id: 'a', content: 'first' },
+  ])
+  t.equal(completion.choices[0]?.message.content, 'fine')
+})
+
 test('a history that OpenAI would refuse is refused', async (t) => {
   const { client } = await start(t, { steps: [{ text: 'ok', loop: 9 }] })
   const [prompt, call, result] = history('go', 'done')
