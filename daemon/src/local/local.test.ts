@@ -5,6 +5,7 @@ import { connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'tap'
+import { Failure } from '@codegen/protocol/failure'
 import type { ApprovalQuestion, DaemonMethods } from '@codegen/protocol/local'
 import { createPeer } from '@codegen/protocol/peer'
 import type { Peer, RpcMethod } from '@codegen/protocol/peer'
@@ -55,6 +56,7 @@ async function open(t: Test, socketPath: string, answer?: RpcMethod) {
   })
   socket.on('data', (chunk) => peer.receive(chunk))
   socket.on('error', () => undefined)
+  socket.on('close', () => peer.close(new Failure('client.closed', 'The test has left.')))
   t.after(() => socket.destroy())
   return {
     peer,
