@@ -19,7 +19,9 @@ export type Config = {
   readonly commandEnvironment: readonly string[]
   /** Hosts tools may reach although their addresses are not public. */
   readonly allowedHosts: readonly string[]
-  /** The environment a private Maestro is started with. */
+  /** What codegend itself was started with. */
+  readonly environment: Environment
+  /** What a private Maestro is started with. */
   readonly maestroEnvironment: Environment
 }
 
@@ -33,6 +35,7 @@ export function loadConfig(environment: Environment): Config {
   const tokenFile = file.token_file === undefined ? undefined : resolve(home, file.token_file)
   return {
     home,
+    environment,
     maestroUrl: environment['CODEGEN_MAESTRO_URL'] || file.maestro_url,
     token: environment['CODEGEN_TOKEN'] || (tokenFile && readSecret(tokenFile, 'token_file')),
     remoteRoots: file.remoteRoots ?? [],
@@ -68,9 +71,10 @@ function readConfigFile(path: string): ConfigFile {
   if (text === undefined) return {}
   const content = parseJson(text, path)
   const keys = objectOf(content, path, '')
-  refuseUnknown(keys, ['maestro_url', 'token_file', 'remoteRoots', 'env', 'allowedHosts', 'model'], path)
+  refuseUnknown(Object.keys(keys), ['maestro_url', 'token_file', 'remoteRoots', 'env', 'allowedHosts', 'model'], path)
   const model = keys['model'] === undefined ? {} : objectOf(keys['model'], path, 'model')
-  refuseUnknown(model, ['base_url', 'model', 'api_key_file'], path, 'model.')
+  const modelKeys = Object.keys(model).map((key) => `model.${key}`)
+  refuseUnknown(modelKeys, ['model.base_url', 'model.model', 'model.api_key_file'], path)
   return {
     ...optional('maestro_url', textAt(keys, 'maestro_url', path)),
     ...optional('token_file', textAt(keys, 'token_file', path)),
@@ -132,11 +136,12 @@ function isRecord(content: unknown): content is Record<string, unknown> {
   return typeof content === 'object' && content !== null && !Array.isArray(content)
 }
 
-function refuseUnknown(keys: Record<string, unknown>, known: readonly string[], path: string, prefix = ''): void {
-  const unknown = Object.keys(keys).find((key) => !known.includes(key))
+function refuseUnknown(keys: readonly string[], known: readonly string[], path: string): void {
+  const unknown = keys.find((key) => !known.includes(key))
   if (unknown === undefined) return
-  const nearest = nearestWord(unknown, known)
-  throw invalid(`${path} has an unknown key "${prefix}${unknown}"; the nearest one there is is "${prefix}${nearest}".`)
+  throw invalid(
+    `${path} has an unknown key "${unknown}"; the nearest one there is is "${nearestWord(unknown, known)}".`,
+  )
 }
 
 function textAt(keys: Record<string, unknown>, key: string, path: string): string | undefined {

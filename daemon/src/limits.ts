@@ -61,6 +61,8 @@ export const limits = {
   dialMsMax: 15_000,
   /** A link that held this long was a good one: the next dials begin anew with short pauses. */
   linkSteadyMs: 5_000,
+  /** How often a server of level 0 is looked at again: it may have been replaced by one of level 1. */
+  seedCheckMs: 600_000,
   /** How long a goodbye may take. */
   linkStopMsMax: 1_000,
   /** How long a start may wait for a link. */
@@ -101,4 +103,12 @@ export const limits = {
   /** The log is five files of this size at most. */
   logFileBytesMax: 10 * 1024 * 1024,
   logFilesMax: 5,
+
+  /** Redirects one fetch follows at most, whatever its tool allows. */
+  fetchRedirectsMax: 5,
+  /** How often over an answer may be compressed. */
+  fetchEncodingsMax: 2,
+  /** The clipboard's own program may take this long, and hold this much. */
+  clipboardMsMax: 2_000,
+  clipboardBytesMax: 1024 * 1024,
 } as const

@@ -1,3 +1,4 @@
+import { inspect } from 'node:util'
 import { toFailure } from '@codegen/protocol/failure'
 import { startDaemon } from './start-daemon.ts'
 import { readVersion } from './version.ts'
@@ -33,7 +34,7 @@ export async function main(args: readonly string[]): Promise<number> {
     return 0
   } catch (error) {
     const failure = toFailure(error)
-    if (failure.code === 'internal') console.error(error)
+    if (failure.code === 'internal') process.stderr.write(`${inspect(error)}\n`)
     return complain(failure.message, failure.code === 'config.invalid' ? 2 : 1)
   }
 }
@@ -56,7 +57,7 @@ function stopOnSignals(stop: (reason: string) => Promise<void>): void {
       if (asked) process.exit(1)
       asked = true
       stop(signal).catch((error: unknown) => {
-        console.error(error)
+        process.stderr.write(`${inspect(error)}\n`)
         process.exit(1)
       })
     })

@@ -63,7 +63,7 @@ export async function startDaemon(environment: Environment): Promise<Daemon> {
     ? undefined
     : startPrivateMaestro({ home, environment: config.maestroEnvironment, log })
   try {
-    parts = compose({ config, environment, home, socketPath, version, log, maestro })
+    parts = compose({ config, home, socketPath, version, log, maestro })
   } catch (error) {
     await server.close()
     await maestro?.stop()

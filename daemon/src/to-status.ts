@@ -1,6 +1,5 @@
-import { join } from 'node:path'
 import type { DaemonMethods } from '@codegen/protocol/local'
-import type { LinkState } from '#link/link'
+import type { LinkState } from '#link/link-state'
 
 type Status = DaemonMethods['daemon/status']['result']
 
@@ -17,6 +16,7 @@ export function toStatus(now: {
   runsOpen: number
   callsOpen: number
   tools: readonly string[]
+  logFile: string
 }): Status {
   return {
     pid: process.pid,
@@ -29,7 +29,7 @@ export function toStatus(now: {
     runs_open: now.runsOpen,
     calls_open: now.callsOpen,
     tools: [...now.tools],
-    log_file: join(now.home, 'log', 'codegend.log'),
+    log_file: now.logFile,
   }
 }
 

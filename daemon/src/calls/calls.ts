@@ -1,12 +1,13 @@
-import { Failure, toFailure } from '@codegen/protocol/failure'
+import { Failure } from '@codegen/protocol/failure'
 import { limits as protocolLimits } from '@codegen/protocol/limits'
 import type { CancelTool, RunTool, ToolResult } from '@codegen/protocol/wire'
 import type { Journal, JournalEntry } from '#journal/journal'
 import { limits } from '#limits'
 import type { PluginHost } from '#plugins/host'
-import { failed, toFailedEnding } from './ending.ts'
+import { failed, stoppedEnding, toFailedEnding } from './ending.ts'
 import type { Ending } from './ending.ts'
 import { createLanes } from './lanes.ts'
+import type { Lanes } from './lanes.ts'
 import { createLiveOutput } from './live-output.ts'
 import type { CallReports } from './ports.ts'
 import { prepareCall } from './prepare-call.ts'
@@ -36,42 +37,18 @@ export type CallsOptions = CallParts & {
 type OpenCall = { readonly controller: AbortController; readonly done: Promise<void> }
 
 export function createCalls(options: CallsOptions): Calls {
-  const { journal, reports, log } = options
+  const { journal, reports, host } = options
   const open = new Map<string, OpenCall>()
   const lanes = createLanes(protocolLimits.parallelToolsMax)
   let stopped = false
 
-  function finish(call: RunTool, ending: Ending): void {
-    const { tool_id, generation_id } = call
-    const result: ToolResult = { tool_id, generation_id, ...ending }
-    try {
-      journal.append({ kind: 'finished', toolId: tool_id, result })
-    } catch (error) {
-      log.error('a result could not be written to the journal', error, { toolId: tool_id })
-    }
-    reports.result(result)
-  }
-
   async function live(call: RunTool, controller: AbortController): Promise<void> {
     const startedAt = performance.now()
     const output = createLiveOutput({ toolId: call.tool_id, generationId: call.generation_id }, reports.output)
-    const ending = await perform(call, { cancelled: controller.signal, output })
+    const ending = await perform(call, { cancelled: controller.signal, output, lanes }, options)
     output.close()
     open.delete(call.tool_id)
-    finish(call, { ...ending, duration_ms: Math.round(performance.now() - startedAt) })
-  }
-
-  async function perform(call: RunTool, rest: Pick<PreparedCall, 'cancelled' | 'output'>): Promise<Ending> {
-    try {
-      const prepared = { call, ...rest, ...(await prepareCall(call, options)) }
-      const started = () => journal.append({ kind: 'started', toolId: call.tool_id })
-      const work = () => runCall(prepared, options, started)
-      const readOnly = prepared.tool.annotations?.readOnly ?? false
-      return await (readOnly ? lanes.inParallel(work) : lanes.inOrder(call.generation_id, work))
-    } catch (error) {
-      if (!(error instanceof Failure)) log.error('a call could not be prepared', error, { toolId: call.tool_id })
-      return toFailedEnding(toFailure(error))
-    }
+    finish(call, { ...ending, duration_ms: Math.round(performance.now() - startedAt) }, options)
   }
 
   return {
@@ -79,10 +56,8 @@ export function createCalls(options: CallsOptions): Calls {
       const known = journal.calls.get(call.tool_id)
       if (known?.state.kind === 'finished') return reports.result(known.state.result)
       if (open.has(call.tool_id) || stopped) return
-      if (!known) journal.append(toReceived(call, options.host))
-      if (open.size >= limits.openCallsMax) {
-        return finish(call, failed('error', 'tool.unavailable', 'Too many calls are open on this machine.'))
-      }
+      if (!known) journal.append(toReceived(call, host))
+      if (open.size >= limits.openCallsMax) return finish(call, tooMany, options)
       const controller = new AbortController()
       open.set(call.tool_id, { controller, done: live(call, controller) })
     },
@@ -91,8 +66,8 @@ export function createCalls(options: CallsOptions): Calls {
       if (found) return found.controller.abort(new Failure('client.cancelled', 'This call was cancelled.'))
       if (journal.calls.get(tool_id)?.state.kind === 'finished') return
       const call = { tool_id, generation_id, tool_name: '', parameters: {} }
-      journal.append(toReceived(call, options.host))
-      finish(call, failed('cancelled', 'client.cancelled', 'This call was cancelled before it ran.'))
+      journal.append(toReceived(call, host))
+      finish(call, failed('cancelled', 'client.cancelled', 'This call was cancelled before it ran.'), options)
     },
     stored(toolId) {
       if (journal.calls.has(toolId)) journal.append({ kind: 'stored', toolId })
@@ -105,6 +80,50 @@ export function createCalls(options: CallsOptions): Calls {
       await Promise.all(ending.map(({ done }) => done))
     },
   }
+}
+
+const tooMany = failed('error', 'tool.unavailable', 'Too many calls are open on this machine.')
+
+type Turn = Pick<PreparedCall, 'cancelled' | 'output'> & { readonly lanes: Lanes }
+
+/** Waits for the call's turn and runs it. Never fails. */
+async function perform(call: RunTool, { lanes, ...turn }: Turn, options: CallsOptions): Promise<Ending> {
+  const { journal, log } = options
+  try {
+    const prepared = { call, ...turn, ...(await prepareCall(call, options)) }
+    const started = (): void => journal.append({ kind: 'started', toolId: call.tool_id })
+    const waiting = untilStopped(turn.cancelled)
+    const work = (): Promise<Ending> => {
+      waiting.end()
+      return runCall(prepared, options, started)
+    }
+    const readOnly = prepared.tool.annotations?.readOnly ?? false
+    const ran = readOnly ? lanes.inParallel(work) : lanes.inOrder(call.generation_id, work)
+    return await Promise.race([ran, waiting.stopped])
+  } catch (error) {
+    if (!(error instanceof Failure)) log.error('a call could not be prepared', error, { toolId: call.tool_id })
+    return toFailedEnding(error)
+  }
+}
+
+/** Resolves when a call is stopped that still waits for its turn; `end` once that has come. */
+function untilStopped(signal: AbortSignal): { stopped: Promise<Ending>; end(): void } {
+  const { promise: stopped, resolve } = Promise.withResolvers<Ending>()
+  const stop = (): void => resolve(stoppedEnding(signal))
+  signal.addEventListener('abort', stop, { once: true })
+  return { stopped, end: () => signal.removeEventListener('abort', stop) }
+}
+
+function finish(call: RunTool, ending: Ending, { journal, reports, log }: CallsOptions): void {
+  const { tool_id, generation_id } = call
+  const result: ToolResult = { tool_id, generation_id, ...ending }
+  try {
+    journal.append({ kind: 'finished', toolId: tool_id, result })
+  } catch (error) {
+    // The result is still true, and Maestro is where it is kept.
+    log.error('a result could not be written to the journal', error, { toolId: tool_id })
+  }
+  reports.result(result)
 }
 
 function toReceived({ tool_id, generation_id, tool_name }: RunTool, host: PluginHost): JournalEntry {

@@ -37,6 +37,22 @@ export function failed(status: ToolStatus, code: FailureCode, message: string): 
   return { status, result: message, error: { code, message, retryable: false } }
 }
 
+/** Cancelled on purpose, or interrupted because codegend leaves. */
+export function stoppedEnding(cancelled: AbortSignal): Ending {
+  if (stoppedStatus(cancelled) === 'cancelled')
+    return failed('cancelled', 'client.cancelled', 'This call was cancelled.')
+  return failed(
+    'interrupted',
+    'client.closed',
+    'codegend was stopped before this call ended; what it did so far is unknown.',
+  )
+}
+
+/** The word for it. */
+export function stoppedStatus({ reason }: AbortSignal): 'cancelled' | 'interrupted' {
+  return reason instanceof Failure && reason.code === 'client.closed' ? 'interrupted' : 'cancelled'
+}
+
 const errorCodes: Record<Exclude<ToolStatus, 'success'>, FailureCode> = {
   error: 'tool.failed',
   cancelled: 'client.cancelled',

@@ -27,15 +27,13 @@ export function createLanes(parallelMax: number): Lanes {
   return {
     inOrder(generationId, work) {
       const before = lastOfRun.get(generationId)
-      const mine = before ? before.then(work, work) : work()
-      const settled = mine.then(
-        () => undefined,
-        () => undefined,
-      )
+      const mine = before ? before.then(work) : work()
+      const settled = mine
+        .catch(() => undefined)
+        .then(() => {
+          if (lastOfRun.get(generationId) === settled) lastOfRun.delete(generationId)
+        })
       lastOfRun.set(generationId, settled)
-      void settled.then(() => {
-        if (lastOfRun.get(generationId) === settled) lastOfRun.delete(generationId)
-      })
       return mine
     },
     async inParallel(work) {

@@ -10,7 +10,7 @@ import type { Approvals } from './approvals.ts'
 import { isBootstrapCall } from './bootstrap.ts'
 import { decide } from './decide.ts'
 import type { Decision } from './decide.ts'
-import { failed, toEnding, toFailedEnding } from './ending.ts'
+import { failed, stoppedEnding, stoppedStatus, toEnding, toFailedEnding } from './ending.ts'
 import type { Ending } from './ending.ts'
 import type { KnownRuns } from './known-runs.ts'
 import type { LiveOutput } from './live-output.ts'
@@ -134,21 +134,6 @@ function timeoutOf(call: RunTool, tool: Tool): number {
 
 function timedOut(tool: Tool, timeoutMs: number): Failure {
   return new Failure('tool.timeout', `${tool.name} took longer than ${timeoutMs} ms and was ended.`)
-}
-
-/** Cancelled on purpose, or interrupted because codegend leaves. */
-function stoppedEnding(cancelled: AbortSignal): Ending {
-  if (stoppedStatus(cancelled) === 'cancelled')
-    return failed('cancelled', 'client.cancelled', 'This call was cancelled.')
-  return failed(
-    'interrupted',
-    'client.closed',
-    'codegend was stopped before this call ended; what it did so far is unknown.',
-  )
-}
-
-function stoppedStatus({ reason }: AbortSignal): 'cancelled' | 'interrupted' {
-  return reason instanceof Failure && reason.code === 'client.closed' ? 'interrupted' : 'cancelled'
 }
 
 /** Resolves some time after the signal, for a tool that does not heed it. */

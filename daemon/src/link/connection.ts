@@ -2,8 +2,7 @@ import { Failure, toFailure } from '@codegen/protocol/failure'
 import { limits as protocolLimits } from '@codegen/protocol/limits'
 import { closeCodes, readMaestroFrame } from '@codegen/protocol/wire'
 import type { ExecutorFrame, Handshake, MaestroFrame, Welcome } from '@codegen/protocol/wire'
-import { WebSocket } from 'ws'
-import type { RawData } from 'ws'
+import type { RawData, WebSocket } from 'ws'
 import { limits } from '#limits'
 import { watchHeartbeat } from './heartbeat.ts'
 import { sendFrame } from './send.ts'
@@ -24,6 +23,8 @@ export type ConnectionEvents = {
   welcomed(connection: Connection): void
   /** Everything after the welcome, in order. */
   frame(frame: MaestroFrame): void
+  /** Handling a frame failed here: a disk that is full, or a mistake of ours. The server was told. */
+  broke(error: unknown): void
 }
 
 /**
@@ -62,7 +63,13 @@ export function serveConnection(
   socket.on('message', (data: RawData, isBinary: boolean) => {
     if (isBinary) return socket.close(closeCodes.binary, 'text frames only')
     const frame = readFrame(data, send)
-    if (frame) receive(frame)
+    try {
+      if (frame) receive(frame)
+    } catch (error) {
+      // Nothing a server sends may end this process.
+      events.broke(error)
+      send(toError(toFailure(error)))
+    }
   })
   socket.once('close', (code: number, reason: Buffer) => {
     clearTimeout(givenUp)

@@ -8,25 +8,20 @@ import { serveConnection } from './connection.ts'
 import type { Connection, ConnectionEnd } from './connection.ts'
 import { dial } from './dial.ts'
 import type { Identity } from './identity.ts'
+import { createLinkStates } from './link-state.ts'
+import type { ConnectedState, LinkState, LinkStates } from './link-state.ts'
 import { nextDial } from './next-dial.ts'
+import { createPause } from './pause.ts'
+import type { Pause } from './pause.ts'
 import type { Access } from './send.ts'
-
-/** How things stand between this machine and Maestro. */
-export type LinkState =
-  | { readonly kind: 'connecting' }
-  | { readonly kind: 'connected'; readonly level: 1; readonly epoch: number; readonly connection: Connection }
-  /** A server that speaks only the founding document's messages: each run has a connection of its own. */
-  | { readonly kind: 'connected'; readonly level: 0; readonly access: Access }
-  | { readonly kind: 'waiting'; readonly failure: Failure }
-  | { readonly kind: 'stopped' }
 
 /** The one link to Maestro, kept for as long as this process lives. */
 export type Link = {
   start(): void
   state(): LinkState
-  /** Resolves when there is a link; dials at once where it was waiting to. Fails with what the next dial fails with, or server.unreachable after a while. */
-  ready(signal: AbortSignal): Promise<Extract<LinkState, { kind: 'connected' }>>
-  /** Dials again after so many milliseconds, whatever there is now. */
+  /** Resolves when there is a link; where it was waiting to dial, it dials at once. Fails as `untilConnected` does. */
+  ready(signal: AbortSignal): Promise<ConnectedState>
+  /** Lets go of the connection there is after so many milliseconds and dials again. */
   redial(afterMs: number): void
   /** Says goodbye and closes. */
   stop(): Promise<void>
@@ -44,133 +39,102 @@ export type LinkOptions = {
   readonly log: Log
 }
 
-type Waiter = { resolve(state: Extract<LinkState, { kind: 'connected' }>): void; reject(failure: Failure): void }
+type Parts = LinkOptions & { readonly states: LinkStates; readonly pause: Pause; readonly stopping: AbortSignal }
 
 export function createLink(options: LinkOptions): Link {
-  const { identity, log } = options
-  const stopping = new AbortController()
-  const waiters = new Set<Waiter>()
-  let state: LinkState = { kind: 'connecting' }
-  let pause = new AbortController()
+  const controller = new AbortController()
+  const states = createLinkStates()
+  const pause = createPause(controller.signal)
+  const parts = { ...options, states, pause, stopping: controller.signal }
   let redialTimer: NodeJS.Timeout | undefined
   let loop: Promise<void> | undefined
 
-  function become(next: LinkState): void {
-    state = next
-    if (next.kind === 'connecting' || next.kind === 'stopped') return
-    const waiting = [...waiters]
-    waiters.clear()
-    for (const waiter of waiting) {
-      if (next.kind === 'connected') waiter.resolve(next)
-      else waiter.reject(next.failure)
-    }
+  const letGo = (): void => {
+    const state = states.now()
+    if (state.kind === 'connected' && state.level === 1) state.connection.close(closeCodes.done)
   }
-
-  /** Resolves when the link is over, or could not be made. */
-  async function connectOnce(): Promise<ConnectionEnd> {
-    const access = await options.access(stopping.signal)
-    const { shown } = access.target
-    const { socket, level } = await dial(access, stopping.signal)
-    if (level === 0) {
-      socket.close(closeCodes.done)
-      become({ kind: 'connected', level, access })
-      log.info('the server speaks only the first protocol', { server: shown })
-      return untilRedial()
-    }
-    return serveConnection(socket, options.handshake(identity.epochOf(shown)), {
-      welcomed(connection) {
-        const { epoch } = connection.welcome
-        identity.saveEpoch(shown, epoch)
-        log.info('connected', { server: shown, epoch })
-        options.connected(connection)
-        become({ kind: 'connected', level: 1, epoch, connection })
-      },
-      frame: options.frame,
-    }).then((end) => {
-      options.disconnected()
-      if (end.epoch !== undefined) identity.saveEpoch(shown, end.epoch)
-      return end
-    })
-  }
-
-  async function untilRedial(): Promise<ConnectionEnd> {
-    await sleep(seedCheckMs)
-    return { code: closeCodes.done, failure: new Failure('server.unreachable', 'The server is looked for again.') }
-  }
-
-  /** Until the time is up, or somebody cannot wait, or the end. */
-  async function sleep(milliseconds: number): Promise<void> {
-    pause = new AbortController()
-    const signal = AbortSignal.any([pause.signal, stopping.signal])
-    await delay(milliseconds, undefined, { signal }).catch(() => {})
-  }
-
-  async function keepConnected(): Promise<void> {
-    for (let failures = 0; !stopping.signal.aborted;) {
-      become({ kind: 'connecting' })
-      const dialledAt = performance.now()
-      const end = await connectOnce().catch((error: unknown): ConnectionEnd => ({ code: 0, failure: toFailure(error) }))
-      clearTimeout(redialTimer)
-      if (stopping.signal.aborted) break
-      const next = nextDial(end, { failures, livedMs: performance.now() - dialledAt, random: Math.random() })
-      failures = next.failures
-      log.warn('no link to Maestro', { reason: end.failure.message, code: end.failure.code, nextDialMs: next.waitMs })
-      if (next.waitMs === 0) continue
-      become({ kind: 'waiting', failure: end.failure })
-      await sleep(next.waitMs)
-    }
-    become({ kind: 'stopped' })
-  }
-
   return {
     start() {
-      loop ??= keepConnected()
+      loop ??= keepConnected(parts)
     },
-    state: () => state,
+    state: states.now,
     ready(signal) {
-      if (state.kind === 'connected') return Promise.resolve(state)
-      if (state.kind === 'stopped') return Promise.reject(new Failure('client.closed', 'codegend is leaving.'))
+      const state = states.now()
       if (state.kind === 'waiting' && !state.failure.retryable) return Promise.reject(state.failure)
-      const { promise, resolve, reject } = Promise.withResolvers<Extract<LinkState, { kind: 'connected' }>>()
-      const waiter = { resolve, reject }
-      waiters.add(waiter)
-      const given = AbortSignal.any([signal, AbortSignal.timeout(limits.linkReadyMsMax)])
-      const giveUp = (): void =>
-        reject(signal.aborted ? new Failure('client.cancelled', 'It was cancelled.') : stillStarting())
-      given.addEventListener('abort', giveUp, { once: true })
-      pause.abort()
-      return promise.finally(() => {
-        waiters.delete(waiter)
-        given.removeEventListener('abort', giveUp)
-      })
+      pause.wake()
+      return states.untilConnected(signal)
     },
     redial(afterMs) {
       clearTimeout(redialTimer)
       redialTimer = setTimeout(() => {
-        if (state.kind !== 'connected') return
-        if (state.level === 1) state.connection.close(closeCodes.done)
-        pause.abort()
+        letGo()
+        pause.wake()
       }, afterMs)
     },
     async stop() {
       clearTimeout(redialTimer)
+      const state = states.now()
       if (state.kind === 'connected' && state.level === 1) {
         state.connection.send({ type: 'goodbye', payload: { reason: 'codegend is leaving' } })
-        state.connection.close(closeCodes.done)
       }
-      stopping.abort(new Failure('client.closed', 'codegend is leaving.'))
-      for (const { reject } of waiters) reject(new Failure('client.closed', 'codegend is leaving.'))
+      letGo()
+      controller.abort(new Failure('client.closed', 'codegend is leaving.'))
       await Promise.race([loop, delay(limits.linkStopMsMax, undefined, { ref: false })])
     },
   }
 }
 
-/** A server of level 0 is looked at again this often: it may have been replaced by one of level 1. */
-const seedCheckMs = 600_000
+async function keepConnected(parts: Parts): Promise<void> {
+  const { states, pause, stopping, log } = parts
+  for (let failures = 0; !stopping.aborted;) {
+    states.become({ kind: 'connecting' })
+    const dialledAt = performance.now()
+    const end = await connectOnce(parts).catch((error: unknown): Ended => ({ failure: toFailure(error) }))
+    if (stopping.aborted) break
+    const next = nextDial(end, { failures, livedMs: performance.now() - dialledAt, random: Math.random() })
+    failures = next.failures
+    const { code, message } = end.failure
+    if (code === 'internal') log.error('the link broke', end.failure.cause)
+    log.warn('no link to Maestro', { code, reason: message, nextDialMs: next.waitMs })
+    if (next.waitMs === 0) continue
+    states.become({ kind: 'waiting', failure: end.failure })
+    await pause.sleep(next.waitMs)
+  }
+  states.become({ kind: 'stopped' })
+}
 
-function stillStarting(): Failure {
-  return new Failure(
-    'server.unreachable',
-    'Maestro is not reachable yet; try again in a moment, or see "codegen status".',
-  )
+type Ended = Pick<ConnectionEnd, 'failure' | 'epoch'>
+
+/** Resolves when the link is over. Fails where it could not be made. */
+async function connectOnce(parts: Parts): Promise<Ended> {
+  const { identity, states, stopping, log } = parts
+  const access = await parts.access(stopping)
+  const { shown } = access.target
+  const { socket, level } = await dial(access, stopping)
+  if (level === 0) {
+    socket.close(closeCodes.done)
+    log.info('the server speaks only the first protocol', { server: shown })
+    return serveSeed(access, parts)
+  }
+  const end = await serveConnection(socket, parts.handshake(identity.epochOf(shown)), {
+    welcomed(connection) {
+      const { epoch } = connection.welcome
+      identity.saveEpoch(shown, epoch)
+      log.info('connected', { server: shown, epoch })
+      parts.connected(connection)
+      states.become({ kind: 'connected', level, epoch, connection })
+    },
+    frame: parts.frame,
+    broke: (error) => log.error('a message of Maestro could not be handled', error),
+  })
+  parts.disconnected()
+  if (end.epoch !== undefined) identity.saveEpoch(shown, end.epoch)
+  return end
+}
+
+/** There is nothing to keep open: each run dials for itself. Now and then it is looked whether the server has become one of level 1. */
+async function serveSeed(access: Access, { states, pause }: Parts): Promise<Ended> {
+  states.become({ kind: 'connected', level: 0, access })
+  await pause.sleep(limits.seedCheckMs)
+  return { failure: new Failure('server.unreachable', 'The server is looked at again.') }
 }

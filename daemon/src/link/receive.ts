@@ -2,11 +2,11 @@ import type { MaestroFrame } from '@codegen/protocol/wire'
 import type { Calls } from '#calls/calls'
 import type { Log } from '#log'
 import type { Outbox } from './outbox.ts'
-import type { Runs } from './runs.ts'
+import type { RunNews } from './run-news.ts'
 
 export type ReceiveParts = {
   readonly calls: Calls
-  readonly runs: Runs
+  readonly runs: RunNews
   readonly outbox: Outbox
   readonly log: Log
   /** This server is leaving: dial again after so many milliseconds. */

@@ -2,7 +2,7 @@ import { Failure } from '@codegen/protocol/failure'
 import type { Link } from './link.ts'
 import { getRun, listRuns } from './run-history.ts'
 import type { RunSummary } from './run-history.ts'
-import type { Runs, Shown } from './runs.ts'
+import type { RunRequests, ShownRun } from './run-requests.ts'
 import type { SeedRuns } from './seed-runs.ts'
 import type { Access } from './send.ts'
 import type { StartParameters } from './starts.ts'
@@ -10,7 +10,7 @@ import type { RunViewer } from './viewers.ts'
 
 /** What clients of this machine may ask of runs, whatever kind of server there is. */
 export type RunDesk = {
-  startRun(parameters: StartParameters, viewer: RunViewer, signal: AbortSignal): Promise<Shown>
+  startRun(parameters: StartParameters, viewer: RunViewer, signal: AbortSignal): Promise<ShownRun>
   attachRun(
     place: { generation_id: string; after?: string },
     viewer: RunViewer,
@@ -24,7 +24,7 @@ export type RunDesk = {
 export type RunDeskParts = {
   readonly executorId: string
   readonly link: Link
-  readonly runs: Runs
+  readonly runs: RunRequests
   readonly seedRuns: SeedRuns
   access(signal: AbortSignal): Promise<Access>
 }

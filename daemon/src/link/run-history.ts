@@ -15,7 +15,7 @@ export async function listRuns(
   signal: AbortSignal,
 ): Promise<RunSummary[]> {
   const query = new URLSearchParams({ executor_id: executorId, limit: String(limit) })
-  const answer = await getJson(access, `/v1/runs?${query}`, signal)
+  const answer = await getJson(access, `/v1/runs?${query.toString()}`, signal)
   if (isRunList(answer)) return answer.runs
   throw notUnderstood('run list')
 }

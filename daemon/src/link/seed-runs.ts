@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { Failure } from '@codegen/protocol/failure'
 import { closeCodes, readMaestroFrame } from '@codegen/protocol/wire'
-import type { RunFinished, ToolResult } from '@codegen/protocol/wire'
+import type { RunFinished, StartRun, ToolResult } from '@codegen/protocol/wire'
 import type { RawData, WebSocket } from 'ws'
 import type { Calls } from '#calls/calls'
 import type { KnownRuns } from '#calls/known-runs'
@@ -10,7 +10,7 @@ import { toText } from './connection.ts'
 import { dial } from './dial.ts'
 import { toSeedHandshake } from './handshake.ts'
 import { holdUntilOpen } from './held-viewer.ts'
-import type { Shown } from './runs.ts'
+import type { ShownRun } from './run-requests.ts'
 import { createSeedRun } from './seed-run.ts'
 import type { SeedRun } from './seed-run.ts'
 import { sendFrame } from './send.ts'
@@ -21,133 +21,154 @@ import type { RunViewer, Viewers } from './viewers.ts'
 
 /** Runs at a server that speaks only the founding document's messages: one connection a run, the prompt in the handshake. */
 export type SeedRuns = {
-  start(access: Access, wish: { parameters: StartParameters; viewer: RunViewer; signal: AbortSignal }): Promise<Shown>
+  start(
+    access: Access,
+    wish: { parameters: StartParameters; viewer: RunViewer; signal: AbortSignal },
+  ): Promise<ShownRun>
   /** Fails with run.unknown: nothing of such a run is kept after its end. */
   attach(place: { generation_id: string; after?: string }, viewer: RunViewer): { detach(): void }
   cancel(generationId: string): void
   has(generationId: string): boolean
-  /** Sends a result on its run's connection. */
-  result(result: ToolResult): void
   stop(): void
 }
 
+/** Where the results of the open runs go, by run: its own connection. */
+export type SeedSinks = Map<string, { result(result: ToolResult): void }>
+
 export type SeedRunsParts = {
+  readonly sinks: SeedSinks
   readonly known: KnownRuns
   readonly viewers: Viewers
+  readonly calls: Calls
   readonly toolNames: readonly string[]
   readonly log: Log
-  calls(): Calls
   /** The server has become one of level 1. */
   upgraded(): void
 }
 
-type Open = { readonly run: SeedRun; readonly socket: WebSocket; readonly calls: Set<string>; cancelled: boolean }
+type OpenRun = {
+  readonly run: SeedRun
+  readonly socket: WebSocket
+  readonly openCalls: Set<string>
+  cancelled: boolean
+}
 
 export function createSeedRuns(parts: SeedRunsParts): SeedRuns {
-  const { known, viewers, log } = parts
-  const open = new Map<string, Open>()
-
-  function close(generationId: string, outcome: Pick<RunFinished, 'status' | 'error'>): void {
-    const found = open.get(generationId)
-    if (!found) return
-    for (const tool_id of found.calls) {
-      parts.calls().cancel({ tool_id, generation_id: generationId, reason: 'the run has ended', grace_ms: 0 })
-    }
-    const finished = found.run.end(outcome)
-    open.delete(generationId)
-    known.end(generationId)
-    viewers.finished(finished)
-  }
-
-  function receive(found: Open, text: string): void {
-    const frame = readMaestroFrame(text)
-    if (frame.type === 'agent_message_delta' && 'payload' in frame) found.run.text(frame.payload.content)
-    if (frame.type !== 'run_tool' || !('payload' in frame)) return
-    const call = found.run.call(frame.payload)
-    found.calls.add(call.tool_id)
-    parts.calls().run(call)
-  }
+  const { viewers } = parts
+  const open = new Map<string, OpenRun>()
 
   return {
     async start(access, { parameters, viewer, signal }) {
-      const { client_ref, prompt } = parameters
-      const { cwd, mode, project_spec } = await toStartRun(parameters)
-      const { socket, level } = await dial(access, signal)
-      if (level === 1) {
-        socket.terminate()
-        parts.upgraded()
-        throw new Failure('server.unreachable', 'Maestro was replaced by a newer one; try again in a moment.')
-      }
-      const generationId = `seed-${randomUUID()}`
-      known.expect({ clientRef: client_ref, root: cwd, mode })
-      known.begin({ clientRef: client_ref, generationId, sessionId: generationId })
+      const wish = await toStartRun(parameters)
+      const socket = await dialSeed(access, parts, signal)
       const held = holdUntilOpen(viewer)
+      const generationId = `seed-${randomUUID()}`
       const detach = viewers.attach(generationId, held.viewer)
-      const run = createSeedRun(
-        { generationId, clientRef: client_ref, prompt, cwd, mode },
-        (event) => void viewers.event(event),
-      )
-      const found: Open = { run, socket, calls: new Set(), cancelled: false }
-      open.set(generationId, found)
-      socket.on('message', (data: RawData) => {
-        try {
-          receive(found, toText(data))
-        } catch (error) {
-          log.warn('a message of the server was not understood', { reason: String(error) })
-        }
+      const opened = openRun(parts, { generationId, socket, wish })
+      open.set(generationId, opened)
+      socket.once('close', (code: number, reason: Buffer) => {
+        open.delete(generationId)
+        endRun(parts, opened, toOutcome(opened.cancelled, code, reason.toString()))
       })
-      socket.once('close', (code: number, reason: Buffer) =>
-        close(generationId, toOutcome(found.cancelled, code, reason.toString())),
-      )
-      const handshake = toSeedHandshake({
-        prompt,
-        toolNames: parts.toolNames,
-        projectSpec: project_spec ?? { content: '', file_paths: [] },
-      })
-      sendFrame(socket, { type: 'handshake', payload: handshake }, Infinity)
       held.open()
       return { generation_id: generationId, session_id: generationId, detach }
     },
     attach({ generation_id, after }, viewer) {
-      const found = open.get(generation_id)
-      if (!found)
-        throw new Failure('run.unknown', 'The server keeps no record of its runs, and this one is not open here.')
+      const { run } = found(open, generation_id)
       const held = holdUntilOpen(viewer)
       const detach = viewers.attach(generation_id, held.viewer, after)
-      for (const event of found.run.events) viewers.event(event)
+      for (const event of run.events) viewers.event(event)
       held.open()
       return { detach }
     },
     cancel(generationId) {
-      const found = open.get(generationId)
-      if (!found) throw new Failure('run.unknown', 'This run is not open here.')
-      found.cancelled = true
-      found.socket.close(closeCodes.done)
+      const opened = found(open, generationId)
+      opened.cancelled = true
+      opened.socket.close(closeCodes.done)
     },
     has: (generationId) => open.has(generationId),
-    result(result) {
-      const found = open.get(result.generation_id)
-      const payload = found?.run.result(result)
-      found?.calls.delete(result.tool_id)
-      if (found && payload) sendFrame(found.socket, { type: 'tool_result', payload }, seedFrameBytesMax)
-      // Nobody confirms a result here: it is on its way or its run is over.
-      parts.calls().stored(result.tool_id)
-    },
     stop() {
       for (const { socket } of open.values()) socket.close(closeCodes.done)
     },
   }
 }
 
-/** A server of this kind names no limit; this is what `ws` and most others take by default. */
+function found(open: ReadonlyMap<string, OpenRun>, generationId: string): OpenRun {
+  const opened = open.get(generationId)
+  if (opened) return opened
+  throw new Failure('run.unknown', 'The server keeps no record of its runs, and this one is not open here.')
+}
+
+async function dialSeed(access: Access, { upgraded }: SeedRunsParts, signal: AbortSignal): Promise<WebSocket> {
+  const { socket, level } = await dial(access, signal)
+  if (level === 0) return socket
+  socket.terminate()
+  upgraded()
+  throw new Failure('server.unreachable', 'Maestro was replaced by a newer one; try again in a moment.')
+}
+
+type Opening = { readonly generationId: string; readonly socket: WebSocket; readonly wish: StartRun }
+
+function openRun(parts: SeedRunsParts, { generationId, socket, wish }: Opening): OpenRun {
+  const { known, viewers, toolNames, log } = parts
+  const { client_ref: clientRef, cwd, mode, prompt, project_spec: projectSpec = { content: '', file_paths: [] } } = wish
+  known.expect({ clientRef, root: cwd, mode })
+  known.begin({ clientRef, generationId, sessionId: generationId })
+  const start = { generationId, clientRef, prompt, cwd, mode }
+  const run = createSeedRun(start, (event) => void viewers.event(event))
+  const opened: OpenRun = { run, socket, openCalls: new Set(), cancelled: false }
+  parts.sinks.set(generationId, { result: (result) => takeResult(parts, opened, result) })
+  socket.on('message', (data: RawData) => {
+    try {
+      receive(parts, opened, toText(data))
+    } catch (error) {
+      log.warn('a message of the server was not understood', { reason: String(error) })
+    }
+  })
+  sendFrame(socket, { type: 'handshake', payload: toSeedHandshake({ prompt, toolNames, projectSpec }) }, Infinity)
+  return opened
+}
+
+function receive({ calls }: SeedRunsParts, { run, openCalls }: OpenRun, text: string): void {
+  const frame = readMaestroFrame(text)
+  // What is not one of the founding document's messages is ignored.
+  if ('unknown' in frame) return
+  if (frame.type === 'agent_message_delta') run.text(frame.payload.content)
+  if (frame.type !== 'run_tool') return
+  const call = run.call(frame.payload)
+  openCalls.add(call.tool_id)
+  calls.run(call)
+}
+
+function takeResult({ calls }: SeedRunsParts, { run, socket, openCalls }: OpenRun, result: ToolResult): void {
+  const payload = run.result(result)
+  openCalls.delete(result.tool_id)
+  if (payload) sendFrame(socket, { type: 'tool_result', payload }, seedFrameBytesMax)
+  // Nobody confirms a result here: it is on its way, or its run is over.
+  calls.stored(result.tool_id)
+}
+
+/** A server of this kind names no limit; this is what most take by default. */
 const seedFrameBytesMax = 1024 * 1024
 
-function toOutcome(cancelled: boolean, code: number, reason: string): Pick<RunFinished, 'status' | 'error'> {
+function endRun(
+  { calls, known, sinks, viewers }: SeedRunsParts,
+  { run, openCalls }: OpenRun,
+  outcome: SeedOutcome,
+): void {
+  const { generationId: generation_id } = run
+  for (const tool_id of openCalls) calls.cancel({ tool_id, generation_id, reason: 'the run has ended', grace_ms: 0 })
+  const finished = run.end(outcome)
+  sinks.delete(generation_id)
+  known.end(generation_id)
+  viewers.finished(finished)
+}
+
+type SeedOutcome = Pick<RunFinished, 'status' | 'error'>
+
+function toOutcome(cancelled: boolean, code: number, reason: string): SeedOutcome {
   if (cancelled) return { status: 'cancelled' }
   if (code === closeCodes.done) return { status: 'completed' }
-  const because = reason ? `${code}: ${reason}` : String(code)
-  return {
-    status: 'failed',
-    error: { code: 'server.unreachable', message: `The server ended the run's connection (${because}).` },
-  }
+  const message = `The server ended the run's connection (${reason ? `${code}: ${reason}` : code}).`
+  return { status: 'failed', error: { code: 'server.unreachable', message } }
 }

@@ -72,7 +72,8 @@ async function readBody(response: IncomingMessage, target: Target): Promise<stri
   let bytes = 0
   try {
     for await (const chunk of response) {
-      const piece = Buffer.from(chunk)
+      const piece: unknown = chunk
+      if (!Buffer.isBuffer(piece)) continue
       bytes += piece.byteLength
       if (bytes > limits.httpBodyBytesMax) break
       chunks.push(piece)

@@ -27,31 +27,19 @@ export type Viewers = {
 /** `awaitsRestart`: only an event that follows directly is taken, because others may be of the stream before. */
 type Place = { readonly viewer: RunViewer; last: EventPosition; awaitsRestart: boolean }
 
+type Watched = Map<string, Set<Place>>
+
 const beginning: EventPosition = { position: 0, k: 0 }
 
 export function createViewers(): Viewers {
-  const runs = new Map<string, Set<Place>>()
-
-  function remove(generationId: string, place: Place): void {
-    const places = runs.get(generationId)
-    places?.delete(place)
-    if (places?.size === 0) runs.delete(generationId)
-  }
-
-  function finish(outcome: RunFinished, places: Iterable<Place>): void {
-    for (const place of places) {
-      if (!runs.get(outcome.generation_id)?.has(place)) continue
-      remove(outcome.generation_id, place)
-      place.viewer.finished(outcome)
-    }
-  }
+  const runs: Watched = new Map()
 
   return {
     attach(generationId, viewer, after) {
       const place: Place = { viewer, last: (after && parseEventId(after)) || beginning, awaitsRestart: true }
       const places = runs.get(generationId) ?? new Set()
       runs.set(generationId, places.add(place))
-      return () => remove(generationId, place)
+      return () => remove(runs, generationId, place)
     },
     event(event) {
       const places = runs.get(event.generation_id)
@@ -64,6 +52,7 @@ export function createViewers(): Viewers {
       // A repeated end ends whoever had it before, too: nothing else would.
       if (outcome)
         finish(
+          runs,
           outcome,
           [...places].filter(({ last }) => compareEventPositions(last, position) >= 0),
         )
@@ -72,12 +61,10 @@ export function createViewers(): Viewers {
     finished(outcome) {
       const places = [...(runs.get(outcome.generation_id) ?? [])]
       const end = (outcome.last_event_id && parseEventId(outcome.last_event_id)) || beginning
-      const [complete, lacking] = [
-        places.filter((place) => isAt(place, end)),
-        places.filter((place) => !isAt(place, end)),
-      ]
-      finish(outcome, complete)
-      if (lacking.length > 0) setTimeout(() => finish(outcome, lacking), limits.lastEventsMs).unref()
+      const complete = places.filter((place) => isAt(place, end))
+      const lacking = places.filter((place) => !isAt(place, end))
+      finish(runs, outcome, complete)
+      if (lacking.length > 0) setTimeout(() => finish(runs, outcome, lacking), limits.lastEventsMs).unref()
     },
     isWatched: (generationId) => runs.has(generationId),
     watchedRuns: () => [...runs.keys()],
@@ -89,6 +76,20 @@ export function createViewers(): Viewers {
       }
       return from && from.position > 0 ? toEventId(from.position, from.k) : undefined
     },
+  }
+}
+
+function remove(runs: Watched, generationId: string, place: Place): void {
+  const places = runs.get(generationId)
+  places?.delete(place)
+  if (places?.size === 0) runs.delete(generationId)
+}
+
+function finish(runs: Watched, outcome: RunFinished, places: readonly Place[]): void {
+  for (const place of places) {
+    if (!runs.get(outcome.generation_id)?.has(place)) continue
+    remove(runs, outcome.generation_id, place)
+    place.viewer.finished(outcome)
   }
 }
 

@@ -1,0 +1,93 @@
+import { createHash } from 'node:crypto'
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { createApprovals } from '#calls/approvals'
+import type { Approvals } from '#calls/approvals'
+import { createCalls } from '#calls/calls'
+import type { Calls } from '#calls/calls'
+import { interruptCalls } from '#calls/interrupted-calls'
+import { createKnownRuns } from '#calls/known-runs'
+import type { KnownRuns } from '#calls/known-runs'
+import type { CallReports } from '#calls/ports'
+import { toCommandEnvironment } from '#hands/command-environment'
+import { createProcessGroups, endProcessGroup } from '#hands/process-group'
+import type { ProcessGroups } from '#hands/process-group'
+import { readBootId } from '#journal/boot-id'
+import { openJournal } from '#journal/journal'
+import type { Journal } from '#journal/journal'
+import { createCallContexts } from '#plugins/call-context'
+import { createPluginHost } from '#plugins/host'
+import type { PluginHost } from '#plugins/host'
+import { builtInPlugins } from './built-in.ts'
+import type { Config } from './config.ts'
+import type { Log } from './log.ts'
+
+/** Everything that has to do with running tools on this machine. */
+export type CallsSide = {
+  readonly journal: Journal
+  readonly host: PluginHost
+  readonly runs: KnownRuns
+  readonly approvals: Approvals
+  readonly calls: Calls
+  /** Ends what an earlier codegend left behind and reports what Maestro has not confirmed. Before the link is there. */
+  recover(): Promise<void>
+  /** No call and no process of one is left. */
+  stop(): Promise<void>
+  /** After the last news of Maestro. */
+  close(): void
+}
+
+export type CallsSideOptions = {
+  readonly config: Config
+  readonly home: string
+  /** Names the server; each has a journal of its own, so that what was done for one is never told to another. */
+  readonly server: string
+  readonly reports: CallReports
+  readonly log: Log
+}
+
+export function composeCalls({ config, home, server, reports, log }: CallsSideOptions): CallsSide {
+  const journal = openJournal({ path: journalPath(home, server), bootId: readBootId(), log })
+  const groups = journaledGroups(createProcessGroups(), journal)
+  const host = createPluginHost(builtInPlugins)
+  const environment = toCommandEnvironment(config.environment, config.commandEnvironment)
+  const contexts = createCallContexts({ home, environment, groups, log })
+  const runs = createKnownRuns(journal, contexts.forgetRun)
+  const approvals = createApprovals(reports)
+  const { remoteRoots } = config
+  const calls = createCalls({ journal, host, reports, contexts, approvals, runs, remoteRoots, log })
+  return {
+    journal,
+    host,
+    runs,
+    approvals,
+    calls,
+    async recover() {
+      await interruptCalls(journal, { endOrphan: endProcessGroup, log })
+      for (const result of journal.unstoredResults()) reports.result(result)
+    },
+    async stop() {
+      await calls.stop()
+      await groups.killAll('SIGKILL')
+    },
+    close: journal.close,
+  }
+}
+
+function journalPath(home: string, server: string): string {
+  const folder = join(home, 'journal')
+  mkdirSync(folder, { recursive: true, mode: 0o700 })
+  return join(folder, `${createHash('sha256').update(server).digest('hex').slice(0, 16)}.log`)
+}
+
+/** Process groups that the next codegend can find, should this one be killed. */
+function journaledGroups(groups: ProcessGroups, journal: Journal): ProcessGroups {
+  return {
+    ...groups,
+    add(pid, toolId) {
+      const group = groups.add(pid, toolId)
+      if (group.startTime !== undefined) journal.append({ kind: 'process', toolId, pid, startTime: group.startTime })
+      return group
+    },
+  }
+}

@@ -1,0 +1,76 @@
+import { Failure, isFailureCode } from '@codegen/protocol/failure'
+import type { RunEvent, RunFinished, RunStarted, Welcome, WireError } from '@codegen/protocol/wire'
+import { requestCancel, subscribe } from './run-requests.ts'
+import type { RunParts } from './run-requests.ts'
+import type { StartedRun } from './starts.ts'
+
+/** What a server of level 1 says of its runs. */
+export type RunNews = {
+  /** Ties what was asked for to what the server knows. Before anything is sent on the new link. */
+  welcomed(welcome: Welcome): void
+  /** Asks for the events of every run somebody watches, once there is a link again. */
+  watchAgain(): void
+  started(started: RunStarted): void
+  event(event: RunEvent): void
+  finished(outcome: RunFinished): void
+  /** The server would not take a message. */
+  refused(error: WireError): void
+}
+
+export function createRunNews(parts: RunParts): RunNews {
+  const { known, outbox, viewers, starts } = parts
+  return {
+    welcomed({ runs }) {
+      for (const { client_ref, generation_id, session_id } of runs) {
+        if (client_ref)
+          begin(parts, client_ref, { generationId: generation_id, sessionId: session_id, duplicate: true })
+      }
+      // An earlier codegend asked for the others, and the server never heard of them.
+      for (const clientRef of known.expected()) if (!starts.has(clientRef)) known.drop(clientRef)
+    },
+    watchAgain() {
+      for (const generationId of viewers.watchedRuns()) subscribe(parts, generationId, viewers.restart(generationId))
+    },
+    started({ client_ref, generation_id, session_id, duplicate = false }) {
+      begin(parts, client_ref, { generationId: generation_id, sessionId: session_id, duplicate })
+    },
+    event(event) {
+      if (viewers.event(event)) return
+      outbox.offer({ type: 'unsubscribe', payload: { generation_id: event.generation_id } })
+    },
+    finished(outcome) {
+      const { client_ref, generation_id } = outcome
+      if (client_ref && starts.has(client_ref)) endStart(parts, client_ref, toFailureOf(outcome))
+      known.end(generation_id)
+      viewers.finished(outcome)
+      outbox.offer({ type: 'stored', payload: { ref: `run_finished:${generation_id}` } })
+    },
+    refused({ ref = '', code, message }) {
+      const failure = new Failure(isFailureCode(code) ? code : 'server.unreachable', message)
+      outbox.refused(ref, failure)
+      if (ref.startsWith('start_run:')) endStart(parts, ref.slice('start_run:'.length), failure)
+    },
+  }
+}
+
+/** Ties the server's id to the folder that was given here. A run nobody waits for any more is ended again. */
+function begin(parts: RunParts, clientRef: string, run: StartedRun): void {
+  const { known, outbox, starts } = parts
+  outbox.stored(`start_run:${clientRef}`)
+  known.begin({ clientRef, ...run })
+  starts.started(clientRef, run)
+  if (!starts.takeAbandoned(clientRef)) return
+  // What the server says against it is that the run has ended already.
+  requestCancel(parts, run.generationId, 'The client that asked for it is gone.').catch(() => undefined)
+}
+
+function endStart({ known, starts }: RunParts, clientRef: string, failure: Failure): void {
+  known.drop(clientRef)
+  starts.refused(clientRef, failure)
+}
+
+/** A run that ended before its id was told: its starter hears why. */
+function toFailureOf({ status, error }: RunFinished): Failure {
+  const code = error && isFailureCode(error.code) ? error.code : 'run.refused'
+  return new Failure(code, error?.message ?? `The run ended as ${status} before it began.`)
+}
