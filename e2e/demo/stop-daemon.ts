@@ -10,31 +10,34 @@ const stopMsMax = 15_000
  */
 export async function stopDaemon(home: string): Promise<number[]> {
   const family = await askToLeave(home)
-  // A codegend that never came as far as its socket.
+  // Where codegend did not answer, its processes are known by their environment.
   const others = await listUsersOf(home)
+  if (family.length === 0) for (const pid of others) signal(pid, 'SIGTERM')
   const left = await waitForEnd([...new Set([...family, ...others])], stopMsMax)
-  for (const pid of left) kill(pid)
+  for (const pid of left) signal(pid, 'SIGKILL')
   return left
 }
 
-/** Returns codegend and its descendants as they were before. */
+/** Returns codegend and its descendants as they were before; none when it does not answer. */
 async function askToLeave(home: string): Promise<number[]> {
-  const daemon = await connectToDaemon(home)
-  if (!daemon) return []
   try {
+    const daemon = await connectToDaemon(home)
+    if (!daemon) return []
     const { pid } = await daemon.peer.request('daemon/status', {})
     const family = await listFamily(pid)
     await daemon.peer.request('daemon/shutdown', {})
-    return family
-  } finally {
     daemon.close()
+    return family
+  } catch (error) {
+    process.stderr.write(`codegend did not take leave: ${String(error)}\n`)
+    return []
   }
 }
 
-function kill(pid: number): void {
+function signal(pid: number, name: NodeJS.Signals): void {
   try {
-    process.kill(pid, 'SIGKILL')
+    process.kill(pid, name)
   } catch {
-    // It left after all.
+    // It left by itself.
   }
 }
