@@ -54,10 +54,10 @@ export async function measureRun(
   const endedAt = now()
   clearInterval(timer)
   await closed
+  if (code !== 0) throw new Error(`${agent.name} ended with ${code}: ${errors.slice(-2000)}`)
   const exchanges = agent.asks ? await model.takeExchanges() : []
   const bad = exchanges.find(({ ending }) => ending !== 'sent')
-  if (code !== 0 || bad)
-    throw new Error(`${agent.name} failed with ${code}, answer ${bad?.ending}: ${errors.slice(-2000)}`)
+  if (bad) throw new Error(`${agent.name} was answered with ${bad.ending}: ${errors.slice(-2000)}`)
   return { ...toTimes(exchanges, startedAt, endedAt), exchanges, output, usage }
 }
 
