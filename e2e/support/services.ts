@@ -32,6 +32,19 @@ export async function requireServices(t: Test): Promise<Services | undefined> {
   }
 }
 
+/**
+ * An empty database of this test's own, gone when the test ends; undefined where no Postgres can be used, and Maestro then starts its own. With
+ * CODEGEN_REQUIRE_SERVICES=1 it is there or this throws.
+ */
+export async function findDatabase(t: Test): Promise<string | undefined> {
+  try {
+    return await makeDatabase(t)
+  } catch (thrown) {
+    if (process.env.CODEGEN_REQUIRE_SERVICES === '1') throw thrown
+    return undefined
+  }
+}
+
 function reach(url: string): Promise<void> {
   const { hostname, port } = new URL(url)
   return new Promise((resolve, reject) => {
@@ -45,7 +58,8 @@ function reach(url: string): Promise<void> {
   })
 }
 
-async function makeDatabase(t: Test, url: string): Promise<string> {
+async function makeDatabase(t: Test): Promise<string> {
+  const url = process.env.DATABASE_URL ?? 'postgres://127.0.0.1:5432/test'
   const name = `codegen_test_${randomBytes(6).toString('hex')}`
   const own = new URL(url)
   if (own.username === '') own.username = userName()
