@@ -25,26 +25,23 @@ export type EmbeddedConnection = {
  * one left behind is put away, so that a process that has its number now does not keep the next one from starting.
  */
 export async function findPostmaster(place: Place, signal: AbortSignal | undefined): Promise<number | undefined> {
-  const file = join(place.data, 'postmaster.pid')
-  const text = await readFile(file, 'utf8').catch(() => '')
-  if (text === '') return undefined
-  const pid = Number(text.split('\n', 1)[0])
-  if (!(await isPostmaster(pid, place))) {
-    await removeIfStill(file, text)
-    return undefined
-  }
+  const files = [join(place.data, 'postmaster.pid'), join(place.socketFolder, '.s.PGSQL.5432.lock')]
+  const [text, ...others] = await Promise.all(files.map((file) => readFile(file, 'utf8').catch(() => '')))
+  const pid = Number(text?.split('\n', 1)[0])
   const asked = performance.now()
   for (;;) {
-    const state = await knock(place)
+    const state = text ? await knock(place) : 'absent'
     if (state === 'serves') return pid
-    if (!(await isPostmaster(pid, place))) return undefined
-    const waitedMs = performance.now() - asked
-    if (waitedMs > (state === 'busy' ? limits.embedded.startMsMax : limits.embedded.unreachableMsMax)) {
+    if (state === 'absent' && !(await isPostmaster(pid, place))) break
+    const msMax = state === 'busy' ? limits.embedded.startMsMax : limits.embedded.unreachableMsMax
+    if (performance.now() - asked > msMax) {
       await endPostmaster(pid, place)
-      return undefined
+      break
     }
     await wait(limits.embedded.pollMs, undefined, signal ? { signal } : {})
   }
+  await Promise.all([text, ...others].map((left, index) => removeIfStill(files[index], left)))
+  return undefined
 }
 
 /** Ends a Postgres, gently first. Resolves when it is gone, or when it could not even be killed in time. */
@@ -120,7 +117,8 @@ async function isPostmaster(pid: number, place: Place): Promise<boolean> {
 }
 
 /** Removes a file that holds this text; when another Postgres has just put its own there it is put back. */
-async function removeIfStill(file: string, text: string): Promise<void> {
+async function removeIfStill(file: string | undefined, text: string | undefined): Promise<void> {
+  if (!file || !text) return
   const aside = `${file}.stale-${process.pid}`
   try {
     await rename(file, aside)

@@ -1,8 +1,10 @@
 import { spawn } from 'node:child_process'
 import type { ChildProcessByStdio } from 'node:child_process'
+import { randomUUID } from 'node:crypto'
 import { lstat, readdir, rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Readable } from 'node:stream'
+import { setTimeout as wait } from 'node:timers/promises'
 import { limits } from '#limits'
 import { endWithParent, toCommand } from './embedded-account.ts'
 import { notStarted } from './embedded-failure.ts'
@@ -37,16 +39,27 @@ export async function startEmbeddedPostgres(options: EmbeddedOptions): Promise<E
   const { folder, log, signal } = options
   const place = await choosePlace({ folder, sharedFolder: options.sharedFolder ?? '/var/lib/codegen', signal })
   await createData(place, signal)
-  // Who loses a race for the start finds the winner's.
-  for (let attempt = 1; ; attempt++) {
+  const until = performance.now() + limits.embedded.unreachableMsMax
+  for (;;) {
     const found = await findPostmaster(place, signal)
     if (found !== undefined) return takeOver(found, place, log)
     const started = await start(place, { log, signal })
     if (started.kind === 'serves') return started.postgres
-    if (attempt === 3 || !/postmaster\.pid|another (postmaster|postgres)/.test(started.said)) {
-      throw notStarted(`${lastLine(started.said) || 'it said nothing'} (its log is ${logFile(place)})`)
+    if (performance.now() > until || !isPassing(started.said)) {
+      throw notStarted(`${lastFault(started.said)} (its log is ${logFile(place)})`)
     }
+    await wait(limits.embedded.pollMs, undefined, signal ? { signal } : {})
   }
+}
+
+/** Who loses a race for the start finds the winner's; the sessions of a killed one need a moment to notice. */
+function isPassing(said: string): boolean {
+  return /postmaster\.pid|\.lock"|another (postmaster|postgres)|shared memory block/.test(said)
+}
+
+function lastFault(said: string): string {
+  const faults = said.split('\n').filter((line) => /FATAL|PANIC|ERROR/.test(line))
+  return lastLine(faults.at(-1) ?? said) || 'it said nothing'
 }
 
 /** Settings of a small private server. Commits reach the disk before they are confirmed: that costs 0.25 ms of 0.4. */
@@ -78,7 +91,7 @@ const settings = {
 async function createData(place: Place, signal: AbortSignal | undefined): Promise<void> {
   if (await lstat(place.data).catch(() => undefined)) return
   await removeHalfMade(place)
-  const half = `${place.data}.new-${process.pid}`
+  const half = `${place.data}.new-${randomUUID().slice(0, 8)}`
   const args = [
     '-D',
     half,
@@ -95,7 +108,8 @@ async function createData(place: Place, signal: AbortSignal | undefined): Promis
     await run(toCommand(place.account, join(place.binaries.folder, 'bin', 'initdb'), args), signal)
     await rename(half, place.data)
   } catch (error) {
-    await rm(half, { recursive: true, force: true })
+    // What was cancelled may still be writing for a moment.
+    await rm(half, { recursive: true, force: true, maxRetries: 10 })
     if (await lstat(place.data).catch(() => undefined)) return // Another Maestro made it meanwhile.
     signal?.throwIfAborted()
     throw notStarted(
