@@ -20,10 +20,7 @@ export async function requireServices(t: Test): Promise<Services | undefined> {
   const redisUrl = process.env.REDIS_URL ?? 'redis://127.0.0.1:6379'
   try {
     await reach(redisUrl)
-    return {
-      databaseUrl: await makeDatabase(t, process.env.DATABASE_URL ?? 'postgres://127.0.0.1:5432/test'),
-      redisUrl,
-    }
+    return { databaseUrl: await makeDatabase(t), redisUrl }
   } catch (thrown) {
     const reason = `needs Postgres and Redis: ${thrown instanceof Error ? thrown.message : String(thrown)}`
     if (process.env.CODEGEN_REQUIRE_SERVICES === '1') t.fail(reason)
