@@ -25,7 +25,13 @@ async function main(names: readonly string[]): Promise<void> {
     for (const [name, measure] of sections) {
       if (names.length > 0 && !names.includes(name)) continue
       process.stderr.write(`${name} ...\n`)
-      rows.push(...(await measure(place)))
+      try {
+        rows.push(...(await measure(place)))
+      } catch (error) {
+        // What the others measured is still worth a table.
+        process.stderr.write(`${name} failed: ${String(error)}\n`)
+        process.exitCode = 1
+      }
     }
   } finally {
     await place.remove()

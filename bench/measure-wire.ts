@@ -14,7 +14,7 @@ import type { CountingProxy } from '#counting-proxy'
 import { measureRun } from '#measure-run'
 import type { Row } from '#row'
 
-const token = 'bench'
+const token = 'the-token-of-the-benchmark'
 
 /** What codegend sends to a Maestro on the network in a run of 51 answers, the handshake included. */
 export async function measureWire(model: BenchPlace['model']): Promise<Row[]> {
