@@ -108,7 +108,8 @@ export const limits = {
   fetchRedirectsMax: 5,
   /** How often over an answer may be compressed. */
   fetchEncodingsMax: 2,
-  /** The clipboard's own program may take this long, and hold this much. */
+  /** How long the process that asks the clipboard may take to be ready; then how long the clipboard may take, and how much it may hold. */
+  clipboardStartMsMax: 5_000,
   clipboardMsMax: 2_000,
   clipboardBytesMax: 1024 * 1024,
 } as const

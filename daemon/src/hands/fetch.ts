@@ -1,0 +1,24 @@
+import type { LookupAddress } from 'node:dns'
+import type { Fetch } from '@codegen/kit'
+
+/** On whose behalf and within which bounds a call reaches the network. */
+export type FetchPlace = {
+  /** The owner's list; see `parseAllowedHosts`. */
+  allowedHosts: readonly string[]
+  signal: AbortSignal
+  /** Where names become addresses; the system's resolver when absent. */
+  lookup?: LookupAll
+}
+
+/** All addresses of a name. */
+export type LookupAll = (hostname: string) => Promise<readonly LookupAddress[]>
+
+/**
+ * The only way to the network: GET over http or https to public addresses and the owner's hosts, judged at the literal, at the lookup whose addresses are
+ * the ones connected to, and at each redirect. Carries no cookies, no credentials and no connection from one fetch to the next and ignores proxy
+ * variables. Fails with fetch.blocked, fetch.failed, tool.bad_arguments, or tool.timeout; any answered status is a result.
+ */
+export function createFetch(place: FetchPlace): Fetch {
+  // Reading the HTTP client takes longer than codegend has for its start.
+  return async (url, options) => (await import('./fetch-hops.ts')).fetchHops(url, options, place)
+}
