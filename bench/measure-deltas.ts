@@ -37,15 +37,15 @@ function sumOf(pids: readonly number[]): number {
   return pids.reduce((sum, pid) => sum + (usageOf(pid)?.cpuMs ?? 0), 0)
 }
 
-/** For each piece of output, how long after its last word was due it came. The answer's end tells when the model began. */
+/** For each piece of output, how long after its last word was due it came. The first word is due when the request has come. */
 function delaysOf({ exchanges, output }: Measured): number[] {
-  const endedAt = exchanges[0]?.endedAt ?? NaN
+  const startedAt = exchanges[0]?.arrivedAt ?? NaN
   let words = 0
   const delays: number[] = []
   for (const { at, text } of output) {
     const more = text.split(word).length - 1
     words += more
-    if (more > 0 && words <= deltas) delays.push(at - (endedAt - (deltas - words) * deltaMs))
+    if (more > 0 && words <= deltas) delays.push(at - (startedAt + words * deltaMs))
   }
   return delays
 }
