@@ -1,0 +1,87 @@
+import fc from 'fast-check'
+import { test } from 'tap'
+import { isBootstrapCall } from './bootstrap.ts'
+import { decide, decideRun } from './decide.ts'
+import type { CallToDecide } from './decide.ts'
+
+const write: CallToDecide = {
+  mode: 'ask',
+  toolName: 'WriteFile',
+  readOnly: false,
+  bootstrap: false,
+  protectedPath: false,
+  granted: false,
+  askWanted: false,
+}
+const anyCall = fc.record<CallToDecide>({
+  mode: fc.constantFrom('ask', 'auto', 'read-only'),
+  toolName: fc.constant('WriteFile'),
+  readOnly: fc.boolean(),
+  bootstrap: fc.boolean(),
+  protectedPath: fc.boolean(),
+  granted: fc.boolean(),
+  askWanted: fc.boolean(),
+})
+
+test('each mode decides as its name says', (t) => {
+  const kinds = (call: Partial<CallToDecide>): string[] =>
+    (['ask', 'auto', 'read-only'] as const).map((mode) => decide({ ...write, ...call, mode }).kind)
+
+  t.strictSame(kinds({}), ['ask', 'allow', 'deny'], 'a write')
+  t.strictSame(kinds({ readOnly: true }), ['allow', 'allow', 'allow'], 'a read')
+  t.strictSame(kinds({ granted: true }), ['allow', 'allow', 'deny'], 'a write the owner always allows in this run')
+  t.strictSame(kinds({ protectedPath: true }), ['ask', 'deny', 'deny'], 'a write of what runs later (FT-33)')
+  t.strictSame(
+    kinds({ protectedPath: true, granted: true }),
+    ['ask', 'deny', 'deny'],
+    'the same, which no "always" covers',
+  )
+  t.strictSame(kinds({ bootstrap: true }), ['allow', 'allow', 'allow'], 'one of the four first calls')
+  t.strictSame(kinds({ askWanted: true }), ['ask', 'ask', 'deny'], 'a write the server wants a question for')
+  t.end()
+})
+
+test('nothing a server says makes a decision looser', (t) => {
+  const strictness = { allow: 0, ask: 1, deny: 2 }
+  fc.assert(
+    fc.property(anyCall, (call) => {
+      const without = strictness[decide({ ...call, askWanted: false }).kind]
+      const wanted = strictness[decide({ ...call, askWanted: true }).kind]
+      // A run that asks nothing refuses what would need a question; a question the server wants is then put after all.
+      return wanted >= without || (call.mode === 'auto' && call.protectedPath)
+    }),
+  )
+  t.end()
+})
+
+test('a read-only run never runs what is not read-only, but for the four first calls', (t) => {
+  fc.assert(
+    fc.property(anyCall, (call) => {
+      const { kind } = decide({ ...call, mode: 'read-only' })
+      return call.readOnly || call.bootstrap || kind === 'deny'
+    }),
+  )
+  t.end()
+})
+
+test('the four first calls are known by their parameters alone', (t) => {
+  t.ok(isBootstrapCall('GetWorkingDirectory', {}))
+  t.ok(isBootstrapCall('ReadFolder', { dir_path: '.' }))
+  t.ok(isBootstrapCall('ReadFile', { file_path: '.codegen/plan.md' }))
+  t.ok(isBootstrapCall('Shell', { command: 'git log --oneline -10' }))
+  t.notOk(isBootstrapCall('Shell', { command: 'git log --oneline -10; rm -rf .' }))
+  t.notOk(isBootstrapCall('Shell', { command: 'git log --oneline -10', cwd: '/' }))
+  t.notOk(isBootstrapCall('WriteFile', { file_path: '.codegen/plan.md' }))
+  t.end()
+})
+
+test('a run of another machine may work in a listed folder and below it only', (t) => {
+  const remoteRoots = ['/srv/work']
+  t.match(decideRun({ root: '/srv/work', remoteRoots }), { kind: 'allow', root: '/srv/work' })
+  t.match(decideRun({ root: '/srv/work/a', remoteRoots }), { kind: 'allow', root: '/srv/work/a' })
+  t.match(decideRun({ root: '/srv/work2', remoteRoots }), { kind: 'deny' })
+  t.match(decideRun({ root: '/srv', remoteRoots }), { kind: 'deny' })
+  t.match(decideRun({ root: undefined, remoteRoots }), { kind: 'deny' })
+  t.match(decideRun({ root: '/srv/work', remoteRoots: [] }), { kind: 'deny' })
+  t.end()
+})
