@@ -23,7 +23,9 @@ type State =
 
 type Open = Extract<State, { kind: 'open' }>
 
+const seedMessages = new Set<ExecutorFrame['type']>(['handshake', 'tool_result'])
 const claimingFramesMax = 1_000
+const firstMessage = 'the first message must be a handshake'
 
 /** One executor's connection: its frames, what it subscribed to, and the runs it owns while it lasts. */
 export class Connection {
@@ -45,13 +47,17 @@ export class Connection {
       close: (code, reason) => this.close(code, reason),
       wrongResult: (toolId, reason) => state.kind === 'open' && state.runs.wrongResult(toolId, reason),
     })
-    if (!frame) return
+    if (!frame) {
+      // Whatever it was, it was no handshake; a connection that was closed for it stays closed for that.
+      if (this.#state.kind === 'waiting') this.close(closeCodes.badHandshake, firstMessage)
+      return
+    }
     if (state.kind === 'open') return this.#handle(frame, state)
     if (state.kind === 'claiming') {
       if (state.frames.push(frame) > claimingFramesMax)
         this.close(closeCodes.policy, 'too many messages before the welcome')
     } else if (frame.type === 'handshake') this.#shakeHands(frame.payload)
-    else this.close(closeCodes.badHandshake, 'the first message must be a handshake')
+    else this.close(closeCodes.badHandshake, firstMessage)
   }
 
   /** A command from the inbox; ignored when the run is not open here. */
@@ -92,7 +98,10 @@ export class Connection {
     this.#state = { kind: 'claiming', frames: [] }
     greet(this.#ports, handshake).then(
       (greeted) => this.#open(greeted),
-      (thrown: unknown) => refuseHandshake(this.#ports, thrown, (code, reason) => this.close(code, reason)),
+      (thrown: unknown) => {
+        const close = (code: number, reason: string): void => this.close(code, reason)
+        refuseHandshake(this.#ports, thrown, { isSeed: !handshake.protocol, close })
+      },
     )
   }
 
@@ -113,6 +122,8 @@ export class Connection {
   }
 
   #handle(frame: ExecutorFrame, { greeted, runs }: Open): void {
+    // An executor of level 0 knows the seed's messages; any other it sends is unknown there, so ignored.
+    if (greeted.level === 0 && !seedMessages.has(frame.type)) return
     switch (frame.type) {
       case 'tool_result':
       case 'tool_output_delta':

@@ -78,17 +78,17 @@ class SupersededFailure extends Failure {
   }
 }
 
-/** Says why a handshake was not taken, and closes with the code for it. */
+/** Says why a handshake was not taken, and closes with the code for it; an executor of level 0 knows no `error` and reads the close. */
 export function refuseHandshake(
   ports: ConnectionPorts,
   thrown: unknown,
-  close: (code: number, reason: string) => void,
+  connection: { readonly isSeed: boolean; close(code: number, reason: string): void },
 ): void {
   const failure = toFailure(thrown)
   if (failure.code === 'internal') ports.warn('A handshake failed.', thrown)
   const epoch = failure instanceof SupersededFailure ? { epoch: failure.epoch } : {}
-  sendError(ports.channel, failure, { fatal: true, ...epoch })
-  close(closeCodeOf(failure), failure.message)
+  if (!connection.isSeed) sendError(ports.channel, failure, { fatal: true, ...epoch })
+  connection.close(closeCodeOf(failure), failure.message)
 }
 
 function closeCodeOf(failure: Failure): number {

@@ -93,10 +93,11 @@ export class OwnedRuns {
 
   /** Brings a run what its executor sent for it. */
   deliver(frame: Delivery, tell: Tell): void {
-    if (frame.type === 'tool_result') this.#seedHands?.resultArrived(frame.payload.tool_id)
     const drive = this.#drives.get(frame.payload.generation_id)
-    if (drive) deliverTo(drive, frame)
-    else if (frame.type !== 'tool_output_delta') this.#refuseStray(frame, tell)
+    if (drive) {
+      deliverTo(drive, frame)
+      if (frame.type === 'tool_result') this.#seedHands?.resultArrived(frame.payload.tool_id)
+    } else if (frame.type !== 'tool_output_delta' && !this.#seedHands) this.#refuseStray(frame, tell)
   }
 
   /** Ends the call whose result could not be read. */

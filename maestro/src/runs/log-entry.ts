@@ -25,6 +25,8 @@ export const EntryInternal = Type.Object({
   /** Of a call: the journal it was sent to; it is never sent to another. */
   journal_id: Type.Optional(Type.String()),
   timeout_ms: Type.Optional(Type.Integer()),
+  /** Of a finished call: the executor's own word for how it ended, where we read it as another. */
+  status_word: Type.Optional(Type.String()),
   /** Of a finished call that was never sent: the model's request was wrong. */
   wrong: Type.Optional(Type.Literal(true)),
   /** Of the first entry: what the run may use up. */

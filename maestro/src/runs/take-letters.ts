@@ -61,7 +61,9 @@ function toResultEntry(
       ...(result.structured === undefined ? {} : { structured: result.structured }),
     },
   }
-  return { fact, shown: shownResult(call.requestId, text), internal: { request_id: call.requestId } }
+  // A word that was read as another is kept as it came.
+  const word = result.status === status ? {} : { status_word: result.status }
+  return { fact, shown: shownResult(call.requestId, text), internal: { request_id: call.requestId, ...word } }
 }
 
 function takeApproval(drive: Drive, fact: Extract<Letter, { kind: 'approval' }>['fact']): void {
