@@ -6,4 +6,6 @@ if (Number.parseInt(process.versions.node, 10) < 24) {
   )
   process.exit(2)
 }
+// Beside the bundle, where nobody else may write: what is found there is run.
+require('node:module').enableCompileCache(require('node:path').join(__dirname, '../dist/compile-cache'))
 require('../dist/codegen.cjs')

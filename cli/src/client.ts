@@ -62,7 +62,11 @@ export function createClient(socket: Socket, events: ClientEvents = {}): Client 
     events.settled?.()
   })
   socket.on('error', () => undefined)
-  socket.on('close', () => peer.close(new Failure('client.closed', 'codegend has ended the connection.')))
+  socket.on('close', () =>
+    peer.close(
+      new Failure('client.closed', 'codegend has ended the connection; codegen status tells whether it runs.'),
+    ),
+  )
   socket.cork()
   process.nextTick(() => socket.uncork())
   const introduced = peer.request('initialize', {

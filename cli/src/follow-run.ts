@@ -1,4 +1,4 @@
-import { Failure } from '@codegen/protocol/failure'
+import { Failure, toFailure } from '@codegen/protocol/failure'
 import type { RunEvent, RunFinished } from '@codegen/protocol/wire'
 import { limits } from '#limits'
 import type { Client, ClientEvents } from './client.ts'
@@ -70,10 +70,9 @@ export function followRun({ begin, view, terminal, question, until }: FollowOpti
   }
 
   async function follow(): Promise<RunFinished | undefined> {
-    client = await connect()
-    generationId = await begin(client, beginning.signal)
+    generationId = await beginRun()
     for (let lost = 0; ; lost += 1) {
-      const end = await Promise.race([finished.promise.then(() => undefined), client.closed])
+      const end = await Promise.race([finished.promise.then(() => undefined), client?.closed])
       if (!end) return finished.promise
       if (end.code === 'internal') throw end
       if (lost >= limits.reconnectsMax)
@@ -81,6 +80,16 @@ export function followRun({ begin, view, terminal, question, until }: FollowOpti
       terminal.note('the connection to codegend was lost; connecting again')
       await pause(lost * limits.reconnectPauseMs)
       client = await attachAgain(generationId)
+    }
+  }
+
+  async function beginRun(): Promise<string> {
+    try {
+      client = await connect()
+      return await begin(client, beginning.signal)
+    } catch (thrown) {
+      view.refused?.(toFailure(thrown))
+      throw thrown
     }
   }
 
@@ -100,7 +109,7 @@ export function followRun({ begin, view, terminal, question, until }: FollowOpti
     beginning.abort()
   }
 
-  return { ended: follow().finally(() => client?.close()), cancel }
+  return { ended: follow(), cancel }
 }
 
 function howToAttach(generationId: string): string {

@@ -13,20 +13,31 @@ import { exitCodes, toExitCode } from '#exit-code'
 import type { ExitCode } from '#exit-code'
 import { createTerminal } from '#render/terminal'
 import type { Terminal } from '#render/terminal'
-import { stripControls } from '#render/strip-controls'
 import { version } from '#version'
 
 /** Does what the command line says, and leaves as soon as that is done. */
 async function main(): Promise<never> {
-  // Whoever reads us has left (codegen | head); nothing is wrong, and the run goes on.
-  process.stdout.on('error', () => process.exit(exitCodes.done))
-  process.stderr.on('error', () => undefined)
-  const { stdout, stderr, env } = process
-  const terminal = createTerminal({ stdout, stderr, environment: env })
+  const terminal = createTerminal({ stdout: openStdout, stderr: openStderr, environment: process.env })
   const exitCode = await attempt(terminal)
   terminal.status('')
   terminal.flush()
   process.exit(exitCode)
+}
+
+let isStdoutOpen = false
+let isStderrOpen = false
+
+function openStdout(): NodeJS.WriteStream {
+  // Whoever reads us has left (codegen | head): nothing is wrong, and the run goes on.
+  if (!isStdoutOpen) process.stdout.on('error', () => process.exit(exitCodes.done))
+  isStdoutOpen = true
+  return process.stdout
+}
+
+function openStderr(): NodeJS.WriteStream {
+  if (!isStderrOpen) process.stderr.on('error', () => undefined)
+  isStderrOpen = true
+  return process.stderr
 }
 
 async function attempt(terminal: Terminal): Promise<ExitCode> {
@@ -35,7 +46,7 @@ async function attempt(terminal: Terminal): Promise<ExitCode> {
   } catch (thrown) {
     const failure = toFailure(thrown)
     if (failure.code === 'internal' && process.env['CODEGEN_DEBUG']) console.error(thrown)
-    terminal.note(stripControls([failure.message, failure.hint].filter(Boolean).join(' ')))
+    terminal.note([failure.message, failure.hint].filter(Boolean).join(' '))
     return toExitCode(failure)
   }
 }

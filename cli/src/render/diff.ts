@@ -12,8 +12,16 @@ export function renderDiff(diff: string, colours: Colours): string {
   return shown.join('') + (left > 0 ? `  ${colours.dim(`[${left} more lines]`)}\n` : '')
 }
 
-/** The diff a finished call carries: in its structured part, else fenced in its text. */
+/** The diff a finished call carries: a tool that changed a file says so and shows it below its first line; others may carry or fence one. */
 export function findDiff(structured: unknown, text: string): string | undefined {
+  if (
+    typeof structured === 'object' &&
+    structured !== null &&
+    'kind' in structured &&
+    structured.kind === 'file_change'
+  ) {
+    return text.includes('\n') ? text.slice(text.indexOf('\n') + 1) : undefined
+  }
   if (typeof structured === 'object' && structured !== null && 'diff' in structured) {
     return typeof structured.diff === 'string' && structured.diff !== '' ? structured.diff : undefined
   }

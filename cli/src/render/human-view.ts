@@ -18,7 +18,6 @@ export type HumanViewOptions = {
 export function createHumanView({ terminal, elapsedMs }: HumanViewOptions): RunView {
   const answer = createAnswer()
   const labels = new Map<string, string>()
-  const { colours } = terminal
   let lastBlock: 'text' | 'calls' | undefined
 
   function print(block: 'text' | 'calls', text: string): void {
@@ -33,7 +32,7 @@ export function createHumanView({ terminal, elapsedMs }: HumanViewOptions): RunV
 
   function remark(sentence: string): void {
     terminal.startLine()
-    terminal.print(`${colours.dim(`— ${sentence} —`)}\n`)
+    terminal.print(`${terminal.colours.dim(`— ${sentence} —`)}\n`)
   }
 
   function dropAnswer(reason: string): void {
@@ -64,7 +63,7 @@ export function createHumanView({ terminal, elapsedMs }: HumanViewOptions): RunV
     const label = labels.get(toolId) ?? toToolLabel(textAt(payload, 'tool_name'), {})
     labels.delete(toolId)
     terminal.startLine()
-    print('calls', renderFinishedCall(label, payload, colours))
+    print('calls', renderFinishedCall(label, payload, terminal.colours))
     showCalls()
   }
 
@@ -92,7 +91,9 @@ export function createHumanView({ terminal, elapsedMs }: HumanViewOptions): RunV
       terminal.startLine()
       const took = toTook(outcome, elapsedMs())
       const word = outcome.status === 'completed' ? 'done' : outcome.status
-      terminal.print(`${lastBlock === undefined ? '' : '\n'}${colours.dim(took ? `${word}: ${took}` : word)}\n`)
+      terminal.print(
+        `${lastBlock === undefined ? '' : '\n'}${terminal.colours.dim(took ? `${word}: ${took}` : word)}\n`,
+      )
     },
   }
 }

@@ -12,6 +12,10 @@ export function createJsonView(terminal: Terminal): RunView {
     finished(outcome) {
       if (!hasFinished) terminal.print(toJsonLine({ type: 'run_finished', payload: outcome }))
     },
+    refused({ code, message }) {
+      const status = code === 'client.cancelled' ? 'cancelled' : 'refused'
+      terminal.print(toJsonLine({ type: 'run_finished', payload: { status, error: { code, message } } }))
+    },
   }
 }
 

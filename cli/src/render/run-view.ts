@@ -1,3 +1,4 @@
+import type { Failure } from '@codegen/protocol/failure'
 import type { RunEvent, RunFinished } from '@codegen/protocol/wire'
 
 /** How a run is shown. */
@@ -5,4 +6,6 @@ export type RunView = {
   event(event: RunEvent): void
   /** The run is over: nothing follows. */
   finished(outcome: RunFinished): void
+  /** There is no run: this is why. */
+  refused?(failure: Failure): void
 }

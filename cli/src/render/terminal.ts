@@ -1,6 +1,7 @@
 import { limits } from '#limits'
 import { colours, noColours } from './colours.ts'
 import type { Colours } from './colours.ts'
+import { stripControls } from './strip-controls.ts'
 
 /**
  * Where codegen writes. What is printed is gathered and leaves in one piece with `flush`; lines of our own go to standard error. Everything
@@ -13,7 +14,7 @@ export type Terminal = {
   startLine(): void
   /** A line at the bottom that the next output replaces; only on a terminal. */
   status(line: string): void
-  /** One sentence of codegen's own, on standard error. */
+  /** One sentence of codegen's own, on standard error; what others put into it is made harmless. */
   note(sentence: string): void
   flush(): void
   /** Keeps output back while something else is on the screen. */
@@ -24,8 +25,9 @@ export type Terminal = {
 }
 
 export type TerminalStreams = {
-  stdout: { isTTY?: boolean; columns?: number; write(text: string): unknown }
-  stderr: { isTTY?: boolean; write(text: string): unknown }
+  /** Asked for at the first use: opening a stream takes a moment that the first request should not wait for. */
+  stdout(): { isTTY?: boolean; columns?: number; write(text: string): unknown }
+  stderr(): { isTTY?: boolean; write(text: string): unknown }
   environment: Readonly<Record<string, string | undefined>>
 }
 
@@ -33,8 +35,8 @@ const eraseLine = '\r\x1b[K'
 const statusColumnsMin = 20
 
 export function createTerminal({ stdout, stderr, environment }: TerminalStreams): Terminal {
-  const isSmart = stdout.isTTY === true && environment['TERM'] !== 'dumb'
-  const paint = isSmart && !environment['NO_COLOR'] ? colours : noColours
+  const isSmart = (): boolean => stdout().isTTY === true && environment['TERM'] !== 'dumb'
+  let paint: Colours | undefined
   let pending = ''
   let isLineEmpty = true
   let isHeld = false
@@ -43,22 +45,25 @@ export function createTerminal({ stdout, stderr, environment }: TerminalStreams)
 
   function flush(): void {
     if (isHeld && pending.length <= limits.heldOutputCharactersMax) return
-    const bar = !isHeld && isLineEmpty && status ? paint.dim(status) : ''
+    const bar = !isHeld && isLineEmpty && status ? terminal.colours.dim(status) : ''
     if (!pending && Boolean(bar) === isStatusShown) return
     const erase = isStatusShown ? eraseLine : ''
     isStatusShown = bar !== ''
     const output = `${erase}${pending}${bar}`
     pending = ''
-    stdout.write(output)
+    stdout().write(output)
   }
 
   function clearStatus(): void {
-    if (isStatusShown) stdout.write(eraseLine)
+    if (isStatusShown) stdout().write(eraseLine)
     isStatusShown = false
   }
 
   const terminal: Terminal = {
-    colours: paint,
+    get colours() {
+      paint ??= isSmart() && !environment['NO_COLOR'] ? colours : noColours
+      return paint
+    },
     print(text) {
       if (!text) return
       pending += text
@@ -68,21 +73,21 @@ export function createTerminal({ stdout, stderr, environment }: TerminalStreams)
       if (!isLineEmpty) terminal.print('\n')
     },
     status(line) {
-      const columns = stdout.columns ?? 0
-      const next = isSmart && columns >= statusColumnsMin ? line.slice(0, columns - 1) : ''
+      const columns = stdout().columns ?? 0
+      const next = isSmart() && columns >= statusColumnsMin ? line.slice(0, columns - 1) : ''
       if (next === status) return
       if (isStatusShown && !isHeld) clearStatus()
       status = next
     },
     note(sentence) {
-      if (stdout.isTTY && !isHeld) terminal.startLine()
+      if (stdout().isTTY && !isHeld) terminal.startLine()
       flush()
       clearStatus()
-      stderr.write(`codegen: ${sentence}\n`)
+      stderr().write(`codegen: ${stripControls(sentence).replaceAll('\n', ' ')}\n`)
     },
     flush,
     hold() {
-      if (stdout.isTTY) terminal.startLine()
+      if (stdout().isTTY) terminal.startLine()
       flush()
       clearStatus()
       isHeld = true
@@ -91,7 +96,7 @@ export function createTerminal({ stdout, stderr, environment }: TerminalStreams)
       isHeld = false
       flush()
     },
-    ask: (text) => void stderr.write(text),
+    ask: (text) => void stderr().write(text),
   }
   return terminal
 }
