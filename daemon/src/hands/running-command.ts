@@ -45,7 +45,8 @@ type Shell = ChildProcess & { stdout: Readable; stderr: Readable }
 
 function spawnShell(start: CommandStart): Shell {
   try {
-    return spawn('/bin/sh', ['-c', start.command], {
+    // After `--` a command that begins with a dash is still a command.
+    return spawn('/bin/sh', ['-c', '--', start.command], {
       cwd: start.cwd,
       env: start.environment,
       stdio: ['ignore', 'pipe', 'pipe'],

@@ -1,5 +1,5 @@
 import { spawn as start } from 'node:child_process'
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Failure } from '@codegen/protocol/failure'
 import fc from 'fast-check'
@@ -242,6 +242,11 @@ test('any text reaches the command as it was written', async (t) => {
     }),
     { numRuns: 25 },
   )
+})
+
+test('a command that begins with a dash is a command, not an option of the shell', async (t) => {
+  const { run } = createWorkshop(t)
+  t.match(await run('-x'), { end: { kind: 'exited', code: 127 }, head: /-x: (command )?not found/ })
 })
 
 test('a command no command line can carry is refused before anything starts', async (t) => {
