@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { limits as protocolLimits } from '@codegen/protocol/limits'
@@ -7,6 +6,7 @@ import type { Log } from '#log'
 import { limits } from '#limits'
 import { startMaestroProcess } from './maestro-process.ts'
 import type { MaestroProcess } from './maestro-process.ts'
+import { loadPrivateToken } from './private-token.ts'
 import { createReadiness } from './readiness.ts'
 
 /** A Maestro that belongs to this daemon: on a Unix socket, no port, and it leaves when this process does, however that ends. */
@@ -30,7 +30,8 @@ export type PrivateMaestroOptions = {
 /** Starts it and keeps it running until `stop`, with pauses that double. */
 export function startPrivateMaestro({ home, environment, log }: PrivateMaestroOptions): PrivateMaestro {
   const socketPath = join(home, 'run', 'maestro.sock')
-  const token = randomBytes(32).toString('hex')
+  const stateFolder = join(home, 'maestro')
+  const token = loadPrivateToken(stateFolder)
   const stopping = new AbortController()
   const readiness = createReadiness()
   let running: MaestroProcess | undefined
@@ -39,7 +40,7 @@ export function startPrivateMaestro({ home, environment, log }: PrivateMaestroOp
   async function runOnce(): Promise<void> {
     readiness.become({ kind: 'starting' })
     running = startMaestroProcess({
-      args: ['--private', '--socket', socketPath, '--state', join(home, 'maestro')],
+      args: ['--private', '--socket', socketPath, '--state', stateFolder],
       environment: { ...environment, MAESTRO_TOKENS: token },
       log,
       onReady: () => readiness.become({ kind: 'ready' }),
