@@ -21,7 +21,10 @@ export async function startDaemon(socketPath: string): Promise<Socket> {
       if (hasLeft) break
       await pause(daemon)
     }
-    throw new Failure('server.unreachable', `codegend did not start: ${complaint.lastLine() || 'it does not answer'}`)
+    throw new Failure(
+      'server.unreachable',
+      `codegend did not start: ${complaint.lastLine().replace(/^codegend: /, '') || 'it does not answer'}`,
+    )
   } finally {
     complaint.close()
     daemon.removeAllListeners()
