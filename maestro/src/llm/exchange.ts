@@ -1,8 +1,9 @@
 import type { Agent, ClientRequest, IncomingMessage, RequestOptions } from 'node:http'
 import type { ModelBounds } from './answer.ts'
-import { toStream } from './body-stream.ts'
 import { Breakdown } from './breakdown.ts'
+import { EventResponse, eventsOf } from './event-response.ts'
 import { watchOver } from './watch.ts'
+import type { Watch } from './watch.ts'
 
 type Exchange = {
   readonly request: (url: string, options: RequestOptions) => ClientRequest
@@ -29,10 +30,17 @@ export async function exchange({ request, agent, url, init, bounds }: Exchange):
   if (init.signal?.aborted) abort()
 
   const answer = await watch.head()
+  // Nobody may be reading when it breaks.
+  answer.on('error', () => {})
   const status = answer.statusCode ?? 0
-  const told = toHeaders(answer)
-  if (status >= 200 && status < 300) return new Response(toStream(answer, { watch, bounds }), { status, headers: told })
-  throw new Breakdown({ kind: 'refused', status, headers: told, body: await readRefusal(answer, bounds) })
+  const head = { status, headers: toHeaders(answer) }
+  if (status < 200 || status >= 300) {
+    throw new Breakdown({ kind: 'refused', ...head, body: await readRefusal(answer, bounds) })
+  }
+  const isWhole = headers['accept'] !== 'text/event-stream' || /json|html/.test(head.headers.get('content-type') ?? '')
+  if (!isWhole) return new EventResponse(head, eventsOf(answer, { watch, bounds }))
+  const text = await readWhole(answer, { watch, bounds })
+  return new Response(text === '' ? null : text, head)
 }
 
 function toHeaders(answer: IncomingMessage): Headers {
@@ -41,6 +49,21 @@ function toHeaders(answer: IncomingMessage): Headers {
     for (const value of values ?? []) headers.append(name, value)
   }
   return headers
+}
+
+async function readWhole(answer: IncomingMessage, of: { watch: Watch; bounds: ModelBounds }): Promise<string> {
+  let body = ''
+  answer.setEncoding('utf8')
+  try {
+    for await (const piece of answer) {
+      of.watch.sign()
+      body += String(piece)
+      if (body.length > of.bounds.eventBytesMax) throw new Breakdown({ kind: 'garbled', what: 'an endless body' })
+    }
+    return body
+  } catch (thrown) {
+    throw thrown instanceof Breakdown ? thrown : of.watch.breakdown(thrown)
+  }
 }
 
 /** What a server says with a refusal, as much of it as comes in time. */

@@ -2,6 +2,7 @@ import type { ServerResponse } from 'node:http'
 import fc from 'fast-check'
 import { test } from 'tap'
 import { limits } from '#limits'
+import { createEventParser } from './event-parser.ts'
 import type { ModelConfig } from './model-server.ts'
 import { nextAttempt, retryAfterMs } from './retry.ts'
 import { answerOf, ask, askOf, body, failureOf, hello, never, open, texts } from './test-model-client.ts'
@@ -175,6 +176,38 @@ test('a stream that stays open after [DONE] keeps nobody waiting', async (t) => 
     { bounds: { finishMsMax: 60_000, silenceMsMax: 60_000 } },
   )
   t.equal(answerOf(t, outcome).content, 'x')
+})
+
+test('a stream of events is read the same however it is written and divided', async (t) => {
+  const events = ['{"a":"é🙂"}', '{"b":\n2}', '', 'x: y']
+  const written = (end: string): string =>
+    `: hello${end}event: message${end}${events.map((data) => `id: 1${end}data:${data.includes('\n') ? '' : ' '}${data.replace('\n', `${end}data: `)}${end}${end}`).join('')}data: [DONE]`
+  const read = (pieces: string[]): { seen: string[]; state: string } => {
+    const seen: string[] = []
+    const parser = createEventParser((data) => seen.push(data) > 0, 1_000)
+    const states = pieces.map((piece) => parser.feed(piece))
+    return { seen, state: states.find((state) => state !== 'more') ?? parser.end() }
+  }
+  fc.assert(
+    fc.property(fc.constantFrom('\n', '\r\n', '\r'), fc.array(fc.integer({ min: 1, max: 9 })), (end, sizes) => {
+      let rest = written(end)
+      const pieces = sizes.map((size) => {
+        const piece = rest.slice(0, size)
+        rest = rest.slice(size)
+        return piece
+      })
+      t.strictSame(read([...pieces, rest]), { seen: events, state: 'done' })
+    }),
+    { numRuns: 60 },
+  )
+  const halves = Buffer.from(toEvent({ content: '🙂' }))
+  const { outcome } = await askOf(t, [
+    (response) => {
+      response.writeHead(200, { 'content-type': 'text/event-stream' }).write(halves.subarray(0, halves.length - 30))
+      setImmediate(() => response.end(Buffer.concat([halves.subarray(-30), Buffer.from('data: [DONE]\n\n')])))
+    },
+  ])
+  t.equal(answerOf(t, outcome).content, '🙂')
 })
 
 test('an answer that breaks off is asked for again, and what was shown of it is void', async (t) => {

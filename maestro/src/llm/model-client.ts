@@ -88,16 +88,17 @@ async function askOnce({ server, request, state }: Asking, signal: AbortSignal):
   signal.addEventListener('abort', abort)
   let isWhole = false
   let finish: NodeJS.Timeout | undefined
+  const onChunk = (chunk: unknown): boolean => {
+    const delta = parseDelta(chunk)
+    if (delta.error !== undefined) throw new Breakdown({ kind: 'told', error: delta.error })
+    state.isProven = true
+    answer.add(delta)
+    if (answer.isFinished()) finish ??= setTimeout(abort, server.bounds.finishMsMax)
+    return !answer.isFull()
+  }
   try {
-    for await (const chunk of await server.ask(request.body, attempt.signal)) {
-      const delta = parseDelta(chunk)
-      if (delta.error !== undefined) throw new Breakdown({ kind: 'told', error: delta.error })
-      state.isProven = true
-      answer.add(delta)
-      if (answer.isFull()) break
-      if (answer.isFinished()) finish ??= setTimeout(abort, server.bounds.finishMsMax)
-    }
-    isWhole = !answer.isFull() && !attempt.signal.aborted
+    await server.ask(request.body, onChunk, attempt.signal)
+    isWhole = !answer.isFull()
     return answer.toAnswer()
   } catch (thrown) {
     // After its last word an answer is whole, however its stream ended.

@@ -1,11 +1,13 @@
 import type { ProxyEnv } from 'node:http'
 import { Failure } from '@codegen/protocol/failure'
 import type { OpenAI } from 'openai'
-import type { Stream } from 'openai/core/streaming'
 import type { ModelBounds } from './answer.ts'
 import { Breakdown } from './breakdown.ts'
 import { createConnection } from './connection.ts'
 import { parseDelta, toRecord } from './delta.ts'
+import { createEventParser } from './event-parser.ts'
+import { EventResponse } from './event-response.ts'
+import type { ReadEvents } from './event-response.ts'
 import type { ServerName } from './trouble.ts'
 
 /** The model, as its owner names it: from OPENAI_API_KEY, OPENAI_BASE_URL, CODEGEN_MODEL and the proxy variables. */
@@ -19,8 +21,8 @@ export type ModelConfig = {
 /** An OpenAI-compatible server. Its methods reject with whatever `toTrouble` reads. */
 export type ModelServer = ServerName & {
   readonly isOpenAi: boolean
-  /** Sends a request as it is and gives the chunks of its answer. */
-  ask(body: string, signal: AbortSignal): Promise<AsyncIterable<unknown> | Iterable<unknown>>
+  /** Sends a request as it is and hands on the chunks of its answer until they are over or `onChunk` has enough. */
+  ask(body: string, onChunk: (chunk: unknown) => boolean, signal: AbortSignal): Promise<void>
   /** The names of the models it offers. */
   models(signal: AbortSignal): Promise<string[]>
   /** Loads what a request needs and opens a connection. Never fails. */
@@ -56,7 +58,7 @@ export function createModelServer(config: ModelConfig, bounds: ModelBounds): Mod
     key,
     bounds,
     isOpenAi,
-    ask: async (body, signal) => await stream(await open(), { body, signal }),
+    ask: async (body, onChunk, signal) => await stream(await open(), onChunk, { body, signal }),
     async models(signal) {
       const client = await open()
       const list = toRecord(await client.get('/models', { signal }))['data']
@@ -74,24 +76,26 @@ export function createModelServer(config: ModelConfig, bounds: ModelBounds): Mod
 
 async function stream(
   client: OpenAI,
+  onChunk: (chunk: unknown) => boolean,
   of: { body: string; signal: AbortSignal },
-): Promise<AsyncIterable<unknown> | Iterable<unknown>> {
+): Promise<void> {
   const headers = { 'content-type': 'application/json', accept: 'text/event-stream' }
-  const answering = client.post<Stream<unknown>>('/chat/completions', { ...of, stream: true, headers })
-  const { data, response } = await answering.withResponse()
-  const type = response.headers.get('content-type') ?? ''
-  if (type.includes('text/html')) throw new Breakdown({ kind: 'garbled', what: 'a web page' })
-  return type.includes('json') ? [await response.json()] : data
+  const response = await client.post('/chat/completions', { ...of, headers }).asResponse()
+  if (response instanceof EventResponse) return await response.read((data) => onChunk(JSON.parse(data)))
+  const isPage = response.headers.get('content-type')?.includes('html')
+  if (isPage) throw new Breakdown({ kind: 'garbled', what: 'a web page' })
+  onChunk(await response.json())
 }
 
 /** Plays an answer to the client inside this process: what Node and the library load and compile on first use is then there before a user waits for it. */
 async function rehearse(of: { url: URL; key: string | undefined }): Promise<void> {
-  const headers = { 'content-type': 'text/event-stream' }
-  const fetch = (): Promise<Response> =>
-    Promise.resolve(new Response('data: {"choices":[]}\n\ndata: [DONE]\n\n', { headers }))
-  const client = await openClient({ ...of, fetch })
-  const answer = await stream(client, { body: '{}', signal: new AbortController().signal })
-  for await (const chunk of answer) parseDelta(chunk)
+  const play: ReadEvents = (onData) => {
+    createEventParser(onData, 100).feed('data: {"choices":[]}\n\ndata: [DONE]\n\n')
+    return Promise.resolve()
+  }
+  const client = await openClient({ ...of, fetch: () => Promise.resolve(new EventResponse({ status: 200 }, play)) })
+  const take = (chunk: unknown): boolean => parseDelta(chunk).text === ''
+  await stream(client, take, { body: '{}', signal: new AbortController().signal })
 }
 
 function unconfigured(): Failure {

@@ -24,9 +24,6 @@ export function toTrouble(thrown: unknown, server: ServerName): Trouble {
   const breakdown = breakdownIn(thrown)
   if (breakdown) return ofBreakdown(breakdown.detail, server)
   if (thrown instanceof SyntaxError) return ofBreakdown({ kind: 'garbled', what: 'broken JSON' }, server)
-  // The client's own way to hand on a fault that came inside the stream.
-  const told = toRecord(thrown)['error']
-  if (told !== undefined) return ofBreakdown({ kind: 'told', error: told }, server)
   return final(toFailure(thrown))
 }
 

@@ -70,6 +70,7 @@ const connectCodes = [
 ]
 
 function toBreakdown(thrown: unknown, wasIdle: boolean): Breakdown {
+  if (thrown instanceof Breakdown) return thrown
   const code = thrown instanceof Error && 'code' in thrown ? String(thrown.code) : ''
   if (connectCodes.includes(code) || isTlsCode(code)) return new Breakdown({ kind: 'unconnected', code }, thrown)
   if (code.startsWith('HPE_')) return new Breakdown({ kind: 'garbled', what: 'no HTTP' }, thrown)
