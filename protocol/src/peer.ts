@@ -104,13 +104,8 @@ export function createPeer<Remote extends RpcTypes = RpcTypes>(options: PeerOpti
     options.close(failure)
   }
 
-  return {
-    receive,
-    request,
-    close,
-    send: write,
-    notify: (method, parameters) => write(toNotification(method, parameters)),
-  }
+  const notify = (method: string, parameters: unknown): void => write(toNotification(method, parameters))
+  return { receive, request, close, send: write, notify }
 }
 
 function isBlank(line: Uint8Array): boolean {

@@ -11,25 +11,24 @@ import type { Approvals } from './ports.ts'
 export function askClient(client: Client, approvals: Approvals, log: Log): { askAgain(): void; stop(): void } {
   const asked = new Map<string, AbortController>()
 
-  async function ask(question: ApprovalQuestion): Promise<void> {
+  function ask(question: ApprovalQuestion): void {
     const { tool_id, generation_id } = question
     const { introduction } = client
     if (!introduction?.answersApprovals || !client.isAttached(generation_id) || asked.has(tool_id)) return
     const controller = new AbortController()
+    const { signal } = controller
     asked.set(tool_id, controller)
-    try {
-      const { signal } = controller
-      const answer = await client.peer.request('approval/request', question, { timeoutMs: Infinity, signal })
-      approvals.respond(tool_id, parseOption(answer), introduction.name)
-    } catch (failure) {
-      log.info('a question was not answered by a client it was put to', { tool_id, reason: String(failure) })
-    } finally {
-      asked.delete(tool_id)
-    }
+    client.peer
+      .request('approval/request', question, { timeoutMs: Infinity, signal })
+      .then((answer) => approvals.respond(tool_id, parseOption(answer), introduction.name))
+      .catch((failure: unknown) => {
+        log.info('a question was not answered by a client it was put to', { tool_id, reason: String(failure) })
+      })
+      .finally(() => asked.delete(tool_id))
   }
 
   const unsubscribe = approvals.subscribe({
-    asked: (question) => void ask(question),
+    asked: ask,
     resolved({ generation_id, ...resolution }) {
       if (client.isAttached(generation_id)) client.peer.notify('approval/resolved', resolution)
       asked.get(resolution.tool_id)?.abort(new Failure('client.cancelled', 'The question is open no more.'))
@@ -38,7 +37,7 @@ export function askClient(client: Client, approvals: Approvals, log: Log): { ask
 
   return {
     askAgain() {
-      for (const question of approvals.list()) void ask(question)
+      for (const question of approvals.list()) ask(question)
     },
     stop() {
       unsubscribe()

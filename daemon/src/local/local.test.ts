@@ -106,7 +106,7 @@ test('folder and socket belong to their owner alone, whatever the umask (US-01)'
     const { socketPath } = await start(t)
     t.equal(await modeOf(join(socketPath, '..')), 0o700)
     t.equal(await modeOf(socketPath), 0o600)
-    t.equal(process.umask(), umask, 'and the umask is as it was')
+    t.equal(process.umask(before), umask, 'and the umask is as it was')
   }
 })
 

@@ -44,6 +44,7 @@ export function methodsFor(
   return bound
 }
 
+// oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- it ties the parameters to their method
 function bind<Name extends MethodName>(
   name: Name,
   client: Client,

@@ -21,8 +21,7 @@ export function parseParameters<Name extends MethodName>(
     const field = path ? `"${path}"` : 'the parameters'
     throw new Failure('request.invalid', `${method}: ${field} ${first?.message ?? 'cannot be used'}.`)
   }
-  // Checked against the schema the type is inferred from on the lines above.
-  return given as DaemonMethods[Name]['parameters']
+  return given
 }
 
 /** Compiles what the first prompt needs, so that it does not wait for it. */

@@ -1,5 +1,5 @@
 import { createServer } from 'node:net'
-import type { Server, Socket } from 'node:net'
+import type { Socket } from 'node:net'
 import { dirname } from 'node:path'
 import { Failure } from '@codegen/protocol/failure'
 import { checkSocketPath } from '@codegen/protocol/socket-path'

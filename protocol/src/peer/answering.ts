@@ -19,20 +19,11 @@ export type AnsweringOptions = {
 export function createAnswering(write: (line: string) => void, options: AnsweringOptions) {
   const server = new JSONRPCServer<{ signal: AbortSignal }>({ errorListener: () => undefined })
   const open = new Map<RpcId, AbortController>()
-  const { openRequestsMax, lineBytesMax } = options
+  const { openRequestsMax, onFault } = options
 
   server.mapErrorToJSONRPCErrorResponse = (id, thrown: unknown) => toErrorResponse(id, toFailure(thrown))
   for (const [name, method] of Object.entries(options.methods)) {
-    server.addMethod(name, (parameters: unknown, call) => callMethod({ name, method, parameters, signal: call.signal }))
-  }
-
-  async function callMethod(call: { name: string; method: RpcMethod; parameters: unknown; signal: AbortSignal }) {
-    try {
-      return await untilAborted(call.method(call.parameters, { signal: call.signal }), call.signal)
-    } catch (thrown) {
-      if (!(thrown instanceof Failure)) options.onFault(call.name, thrown)
-      throw thrown
-    }
+    server.addMethod(name, (parameters: unknown, call) => callMethod({ name, method, parameters, ...call }, onFault))
   }
 
   function answer(request: { id: RpcId; method: string; parameters: unknown }): void {
@@ -48,20 +39,8 @@ export function createAnswering(write: (line: string) => void, options: Answerin
       .receive({ jsonrpc: '2.0', id, method, params: parameters }, { signal: controller.signal })
       .then((response) => {
         open.delete(id)
-        write(toBoundedLine(id, method, response))
+        write(toBoundedLine({ id, method, response }, options))
       })
-  }
-
-  function toBoundedLine(id: RpcId, method: string, response: JSONRPCResponse | null): string {
-    try {
-      const line = toLine(response)
-      if (line.length <= lineBytesMax) return line
-    } catch (thrown) {
-      options.onFault(method, thrown)
-    }
-    return toLine(
-      toErrorResponse(id, new Failure('message.too_big', `The answer to ${method} is too long to be sent.`)),
-    )
   }
 
   function refuse({ id, method }: { id: RpcId; method: string }): JSONRPCResponse | undefined {
@@ -90,6 +69,33 @@ export function createAnswering(write: (line: string) => void, options: Answerin
   }
 
   return { answer, cancel, abort }
+}
+
+type MethodCall = { name: string; method: RpcMethod; parameters: unknown; signal: AbortSignal }
+
+/** What a method answers or throws; what is no Failure is told as a fault. */
+async function callMethod(call: MethodCall, onFault: AnsweringOptions['onFault']): Promise<unknown> {
+  const { name, method, parameters, signal } = call
+  try {
+    return await untilAborted(method(parameters, { signal }), signal)
+  } catch (thrown) {
+    if (!(thrown instanceof Failure)) onFault(name, thrown)
+    throw thrown
+  }
+}
+
+/** The line of an answer, or of the reason why it cannot be sent. */
+function toBoundedLine(
+  { id, method, response }: { id: RpcId; method: string; response: JSONRPCResponse | null },
+  { lineBytesMax, onFault }: AnsweringOptions,
+): string {
+  try {
+    const line = toLine(response)
+    if (line.length <= lineBytesMax) return line
+  } catch (thrown) {
+    onFault(method, thrown)
+  }
+  return toLine(toErrorResponse(id, new Failure('message.too_big', `The answer to ${method} is too long to be sent.`)))
 }
 
 /** The outcome of a method, or the reason of the signal if that comes first: a cancelled request is answered at once. */
