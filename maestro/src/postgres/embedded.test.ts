@@ -3,7 +3,6 @@ import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import {
   chmodSync,
-  chownSync,
   cpSync,
   existsSync,
   mkdirSync,
@@ -285,8 +284,8 @@ t.test('it sees no key of ours and no Ctrl-C of our terminal', onLinux, async (t
 
 t.test('an ordinary user runs it as himself', withRoot, async (t) => {
   const home = mkdtempSync(join(base, 'home-'))
+  const folder = place({ in: home })
   const wrap = ordinaryUser(home)
-  const folder = join(home, 'postgres')
   const starter = await startElsewhere(t, [folder], { wrap })
   await query(starter.connection, 'SELECT 1')
   t.equal(statSync(join(folder, 'data')).uid, statSync(home).uid)
@@ -303,7 +302,7 @@ function ordinaryUser(home: string): string[] {
       [...nobody.slice(1), process.execPath, '-e', `require('node:fs').readFileSync(${JSON.stringify(starter)})`],
       { stdio: 'ignore', cwd: '/' },
     )
-    chownSync(home, 65_534, 65_534)
+    execFileSync('chown', ['-R', '65534:65534', home])
     return nobody
   } catch {
     return ['unshare', '--user', '--map-user=1000', '--map-group=1000']
