@@ -51,7 +51,14 @@ export function composeCalls({ config, home, server, reports, log }: CallsSideOp
   const groups = journaledGroups(createProcessGroups(), journal)
   const host = createPluginHost(builtInPlugins)
   const environment = toCommandEnvironment(config.environment, config.commandEnvironment)
-  const contexts = createCallContexts({ home, environment, groups, log })
+  const contexts = createCallContexts({
+    home,
+    environment,
+    clipboardEnvironment: { ...config.environment },
+    allowedHosts: config.allowedHosts,
+    groups,
+    log,
+  })
   const runs = createKnownRuns(journal, contexts.forgetRun)
   const approvals = createApprovals(reports)
   const { remoteRoots } = config

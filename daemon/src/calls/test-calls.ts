@@ -76,7 +76,14 @@ export function createTestCalls(t: Test, options: TestCallsOptions = {}): TestCa
     list: () => [],
     killAll: async () => {},
   }
-  const contexts = createCallContexts({ home, environment: {}, groups, log: quietLog })
+  const contexts = createCallContexts({
+    home,
+    environment: {},
+    clipboardEnvironment: {},
+    allowedHosts: [],
+    groups,
+    log: quietLog,
+  })
   const runs = createKnownRuns(journal, contexts.forgetRun)
   const approvals = createApprovals(reports)
   const host = createPluginHost([

@@ -2,6 +2,8 @@ import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 import type { OutputStream, ToolContext } from '@codegen/kit'
 import { Failure } from '@codegen/protocol/failure'
+import { createClipboard } from '#hands/clipboard'
+import { createFetch } from '#hands/fetch'
 import { createFiles, isProtectedTarget } from '#hands/files'
 import type { FilesOptions } from '#hands/files'
 import type { ProcessGroups } from '#hands/process-group'
@@ -14,7 +16,12 @@ import type { Log } from '#log'
 export type ContextParts = {
   /** Real path of CODEGEN_HOME. */
   readonly home: string
+  /** What commands get of the environment. */
   readonly environment: Readonly<Record<string, string>>
+  /** The daemon's own: where the owner's screen and clipboard are. */
+  readonly clipboardEnvironment: NodeJS.ProcessEnv
+  /** Hosts the owner lets tools fetch from although their addresses are not public. */
+  readonly allowedHosts: readonly string[]
   readonly groups: ProcessGroups
   readonly log: Log
 }
@@ -67,8 +74,8 @@ export function createCallContexts(parts: ContextParts): CallContexts {
       return {
         files: createFiles({ ...filesOptions(call), refuseProtected: !call.consented }),
         spawn: createSpawn({ root, cwd, environment, outputDir, toolId, signal, groups }),
-        fetch: () => Promise.reject(new Failure('fetch.blocked', 'Tools have no way to the network here.')),
-        clipboard: noClipboard,
+        fetch: createFetch({ allowedHosts: parts.allowedHosts, signal }),
+        clipboard: createClipboard({ environment: parts.clipboardEnvironment, toolId, signal, groups }),
         ask,
         signal,
         cwd,
@@ -104,11 +111,6 @@ function outputDirOf(home: string, generationId: string): string {
 function protectedBelow(root: string, home: string): readonly string[] {
   const base = root.endsWith('/') ? root : `${root}/`
   return home.startsWith(base) ? [home.slice(base.length)] : []
-}
-
-const noClipboard: ToolContext['clipboard'] = {
-  read: () => Promise.reject(new Failure('clipboard.unavailable', 'Tools have no way to the clipboard here.')),
-  write: () => Promise.reject(new Failure('clipboard.unavailable', 'Tools have no way to the clipboard here.')),
 }
 
 function toToolLog(log: Log, fields: { tool: string; toolId: string }): ToolContext['log'] {
