@@ -15,7 +15,7 @@ import { createSeedRuns } from '#link/seed-runs'
 import type { SeedSinks } from '#link/seed-runs'
 import type { Access } from '#link/send'
 import { createPendingStarts } from '#link/starts'
-import { parseTarget } from '#link/target'
+import type { Target } from '#link/target'
 import { createViewers } from '#link/viewers'
 import type { LocalDaemon } from '#local/ports'
 import type { PrivateMaestro } from '#maestro/private-maestro'
@@ -34,6 +34,8 @@ export type Parts = {
 
 export type ComposeOptions = {
   readonly config: Config
+  /** Where Maestro is: the configured one, or its own. */
+  readonly target: Target
   /** Real path. */
   readonly home: string
   readonly socketPath: string
@@ -42,11 +44,10 @@ export type ComposeOptions = {
   readonly maestro: PrivateMaestro | undefined
 }
 
-/** Builds the parts, ties them together and starts the link. Fails with config.invalid: the URL of Maestro, or a journal of a newer release. */
+/** Builds the parts, ties them together and starts the link. Fails with config.invalid: a journal of a newer release. */
 export function compose(options: ComposeOptions): Parts {
-  const { config, home, version, log, maestro } = options
+  const { config, target, home, version, log, maestro } = options
   const startedAt = performance.now()
-  const target = parseTarget(config.maestroUrl ?? maestro?.url ?? '')
   const outbox = createOutbox(log)
   const sinks: SeedSinks = new Map()
   const reports = toReports(outbox, sinks)

@@ -1,4 +1,5 @@
 import { chmodSync, lstatSync, mkdirSync, realpathSync } from 'node:fs'
+import { dirname } from 'node:path'
 import { Failure } from '@codegen/protocol/failure'
 
 /**
@@ -7,7 +8,7 @@ import { Failure } from '@codegen/protocol/failure'
  */
 export function prepareHome(home: string): string {
   try {
-    mkdirSync(home, { recursive: true, mode: 0o700 })
+    makeFolder(home)
     const found = lstatSync(home)
     if (found.isSymbolicLink()) throw refuse(home, 'is a symbolic link')
     if (process.getuid && found.uid !== process.getuid()) throw refuse(home, `belongs to another user (${found.uid})`)
@@ -23,6 +24,13 @@ export function prepareHome(home: string): string {
       { cause: error },
     )
   }
+}
+
+/** Not all of it recursively: where nothing can be made, as in /proc, that never returns. */
+function makeFolder(home: string): void {
+  if (lstatSync(home, { throwIfNoEntry: false })) return
+  mkdirSync(dirname(home), { recursive: true, mode: 0o700 })
+  mkdirSync(home, { mode: 0o700 })
 }
 
 function refuse(home: string, reason: string): Failure {

@@ -2,6 +2,7 @@ import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { Failure } from '@codegen/protocol/failure'
 import { findSocketPath } from '@codegen/protocol/socket-path'
+import { parseTarget } from '#link/target'
 import type { LocalDaemon } from '#local/ports'
 import { startLocalServer } from '#local/server'
 import { startPrivateMaestro } from '#maestro/private-maestro'
@@ -29,6 +30,7 @@ export type Daemon = {
  */
 export async function startDaemon(environment: Environment): Promise<Daemon> {
   const config = loadConfig(environment)
+  const target = config.maestroUrl === undefined ? undefined : parseTarget(config.maestroUrl)
   const home = prepareHome(config.home)
   const version = readVersion()
   const { path: socketPath, isDefault } = findSocketPath(environment, environment['HOME'] || homedir())
@@ -59,17 +61,24 @@ export async function startDaemon(environment: Environment): Promise<Daemon> {
     log,
   })
   // No client is served before this turn of the event loop has ended.
-  const maestro = config.maestroUrl
-    ? undefined
-    : startPrivateMaestro({ home, environment: config.maestroEnvironment, log })
+  const maestro = target ? undefined : startPrivateMaestro({ home, environment: config.maestroEnvironment, log })
   try {
-    parts = compose({ config, home, socketPath, version, log, maestro })
+    parts = compose({
+      config,
+      target: target ?? parseTarget(maestro?.url ?? ''),
+      home,
+      socketPath,
+      version,
+      log,
+      maestro,
+    })
   } catch (error) {
     await server.close()
     await maestro?.stop()
     throw error
   }
   log.info('started', { version, home, socketPath })
+  if (process.getuid?.() === 0) log.warn('codegend runs as root: what a tool does, it does as root')
   return { socketPath, home, stopped, stop }
 }
 

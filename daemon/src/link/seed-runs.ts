@@ -29,6 +29,7 @@ export type SeedRuns = {
   attach(place: { generation_id: string; after?: string }, viewer: RunViewer): { detach(): void }
   cancel(generationId: string): void
   has(generationId: string): boolean
+  /** Ends them all: a server of this kind knows no coming back. */
   stop(): void
 }
 
@@ -67,8 +68,7 @@ export function createSeedRuns(parts: SeedRunsParts): SeedRuns {
       const opened = openRun(parts, { generationId, socket, wish })
       open.set(generationId, opened)
       socket.once('close', (code: number, reason: Buffer) => {
-        open.delete(generationId)
-        endRun(parts, opened, toOutcome(opened.cancelled, code, reason.toString()))
+        if (open.delete(generationId)) endRun(parts, opened, toOutcome(opened.cancelled, code, reason.toString()))
       })
       held.open()
       return { generation_id: generationId, session_id: generationId, detach }
@@ -88,7 +88,11 @@ export function createSeedRuns(parts: SeedRunsParts): SeedRuns {
     },
     has: (generationId) => open.has(generationId),
     stop() {
-      for (const { socket } of open.values()) socket.close(closeCodes.done)
+      for (const [generationId, opened] of open) {
+        open.delete(generationId)
+        endRun(parts, opened, { status: 'failed', error: { code: 'client.closed', message: 'codegend was stopped.' } })
+        opened.socket.terminate()
+      }
     },
   }
 }

@@ -2,7 +2,6 @@ import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import type { Readable } from 'node:stream'
 import { setTimeout as delay } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
 import { Failure } from '@codegen/protocol/failure'
 import type { Environment } from '#config'
 import type { Log } from '#log'
@@ -20,13 +19,15 @@ export type MaestroProcess = {
  * process does by itself. It has a process group of its own, so that a Ctrl-C meant for codegend does not reach it.
  */
 export function startMaestroProcess(options: {
+  /** Maestro's entry. */
+  program: string
   args: readonly string[]
   environment: Environment
   log: Log
   onReady(): void
 }): MaestroProcess {
-  const { args, environment, log, onReady } = options
-  const child = spawn(process.execPath, [...process.execArgv, programPath(), ...args], {
+  const { program, args, environment, log, onReady } = options
+  const child = spawn(process.execPath, [...process.execArgv, program, ...args], {
     env: definedOnly(environment),
     stdio: ['pipe', 'pipe', 'pipe'],
     detached: true,
@@ -64,10 +65,6 @@ export function startMaestroProcess(options: {
     )
   })
   return { ended, stop: () => stopChild(child, ended) }
-}
-
-function programPath(): string {
-  return fileURLToPath(new URL('../bin/maestro.js', import.meta.resolve('@codegen/maestro')))
 }
 
 async function stopChild(child: ChildProcess, ended: Promise<unknown>): Promise<void> {

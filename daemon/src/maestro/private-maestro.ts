@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
 import { limits as protocolLimits } from '@codegen/protocol/limits'
 import type { Environment } from '#config'
 import type { Log } from '#log'
@@ -25,10 +26,13 @@ export type PrivateMaestroOptions = {
   readonly home: string
   readonly environment: Environment
   readonly log: Log
+  /** Its entry; the installed one when left out. */
+  readonly program?: string
 }
 
 /** Starts it and keeps it running until `stop`, with pauses that double. */
-export function startPrivateMaestro({ home, environment, log }: PrivateMaestroOptions): PrivateMaestro {
+export function startPrivateMaestro(options: PrivateMaestroOptions): PrivateMaestro {
+  const { home, environment, log, program = installedProgram() } = options
   const socketPath = join(home, 'run', 'maestro.sock')
   const stateFolder = join(home, 'maestro')
   const token = loadPrivateToken(stateFolder)
@@ -40,6 +44,7 @@ export function startPrivateMaestro({ home, environment, log }: PrivateMaestroOp
   async function runOnce(): Promise<void> {
     readiness.become({ kind: 'starting' })
     running = startMaestroProcess({
+      program,
       args: ['--private', '--socket', socketPath, '--state', stateFolder],
       environment: { ...environment, MAESTRO_TOKENS: token },
       log,
@@ -80,4 +85,8 @@ export function startPrivateMaestro({ home, environment, log }: PrivateMaestroOp
 
 function pauseMs(failures: number): number {
   return Math.min(protocolLimits.reconnectMsMin * 2 ** Math.min(failures, 20), protocolLimits.reconnectMsMax)
+}
+
+function installedProgram(): string {
+  return fileURLToPath(new URL('../bin/maestro.js', import.meta.resolve('@codegen/maestro')))
 }
