@@ -24,7 +24,7 @@ export const layers: Readonly<Record<string, Layer>> = {
       service: [],
     },
     // A library of a technology stays in the folder of that technology.
-    libraries: { ws: ['link'], execa: ['hands'], undici: ['hands'], clipboardy: ['hands'] },
+    libraries: { ws: ['link'], undici: ['hands'], clipboardy: ['hands'] },
     files: { 'built-in': { packages: ['plugins/*'] } },
   },
   maestro: {

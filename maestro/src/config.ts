@@ -14,7 +14,13 @@ export type Config = {
   readonly databaseUrl: string | undefined
   readonly redisUrl: string | undefined
   readonly tokens: readonly string[]
-  readonly model: { readonly apiKey?: string; readonly baseUrl?: string; readonly model?: string }
+  readonly model: {
+    readonly apiKey?: string
+    readonly baseUrl?: string
+    readonly model?: string
+    /** The environment, for the variables that name a proxy. */
+    readonly proxies: NodeJS.ProcessEnv
+  }
 }
 
 export const usage = `Usage: maestro [--host HOST] [--port PORT]
@@ -60,6 +66,7 @@ export function readConfig(args: readonly string[], env: NodeJS.ProcessEnv): Con
       ...(env['OPENAI_API_KEY'] ? { apiKey: env['OPENAI_API_KEY'] } : {}),
       ...(env['OPENAI_BASE_URL'] ? { baseUrl: env['OPENAI_BASE_URL'] } : {}),
       ...(env['CODEGEN_MODEL'] ? { model: env['CODEGEN_MODEL'] } : {}),
+      proxies: env,
     },
   }
 }

@@ -20,6 +20,7 @@ type Resume = {
  */
 export async function resumeRun(ports: ConnectionPorts, resume: Resume): Promise<{ drive: Drive; news: SavedEntry[] }> {
   const { greeted, claimed, hands, toolbelt } = resume
+  ports.brain.model.warm().catch(() => undefined)
   const key = { teamId: ports.principal.teamId, generationId: claimed.generationId }
   const loaded = await ports.store.load(key)
   const run = foldRun(loaded.entries)

@@ -21,6 +21,8 @@ type RunStart = { readonly greeted: Greeted; readonly runs: OwnedRuns; readonly 
  */
 export async function startRun(ports: ConnectionPorts, asked: RunStart): Promise<void> {
   const { greeted, runs, start } = asked
+  // The connection to the model opens while the bootstrap runs.
+  ports.brain.model.warm().catch(() => undefined)
   const model =
     start.model ?? (await ports.brain.model.defaultModel(AbortSignal.timeout(protocolLimits.localRequestMs)))
   const run = await toNewRun(ports, asked, model)

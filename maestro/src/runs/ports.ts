@@ -12,6 +12,8 @@ export type RunKey = { readonly teamId: string; readonly generationId: string }
 export type ModelClient = {
   /** The model a run uses when it names none. Fails with model.unconfigured, model.unreachable or model.unknown in one sentence that says what to set. */
   defaultModel(signal: AbortSignal): Promise<string>
+  /** Connects ahead of a request; cheap when that is done already. Never fails. */
+  warm(): Promise<void>
   /**
    * Sends one chat-completions request (`body` is its JSON text, sent byte for byte) and reads the streamed answer. Transient faults (429, 5xx,
    * cut and stalled streams) are tried again inside, each time after `onRestart`. Never rejects for a fault of the model: those are values.
