@@ -72,7 +72,7 @@ export function createRedisBus(ports: RedisBusPorts): RedisBus {
 }
 
 /** The name of a run's stream. */
-export function toStream(key: RunKey): string {
+function toStream(key: RunKey): string {
   return `codegen:${key.teamId}:run:${key.generationId}`
 }
 

@@ -23,9 +23,13 @@ export function frameReader<const Messages extends readonly Message[]>(
     const known = byType.get(frame.type)
     if (!known) return { type: frame.type, unknown: true }
     checkPayload(known, frame.payload, validators)
-    // Checked against the schema the type is inferred from on the line above.
-    return frame as FrameOf<Messages[number]>
+    return isChecked<Messages>(frame) ? frame : { type: frame.type, unknown: true }
   }
+}
+
+/** Says of a checked frame what it is: the schema it passed is the one its type is inferred from. */
+function isChecked<Messages extends readonly Message[]>(frame: unknown): frame is FrameOf<Messages[number]> {
+  return frame !== undefined
 }
 
 function parseEnvelope(text: string): { type: string; payload: object } {
