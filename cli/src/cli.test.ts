@@ -3,55 +3,24 @@ import { join } from 'node:path'
 import { test } from 'tap'
 import { Failure } from '@codegen/protocol/failure'
 import type { FailureCode } from '@codegen/protocol/failure'
-import { startFakeDaemon } from './fake-daemon.ts'
 import type { Asked, FakeAnswers, FakeRun } from './fake-daemon.ts'
-import { installCodegen, runCodegen } from './run-codegen.ts'
-import type { Codegen, RunOptions } from './run-codegen.ts'
+import { delta, installCodegen, message, playing, startPlace } from './test-codegen.ts'
+import type { RunOptions, Test } from './test-codegen.ts'
 
 const installed = await installCodegen({ after: (clean) => process.on('exit', clean) })
 
-type Test = { after(clean: () => unknown): void }
-let places = 0
-
-/** A codegend for one test, and codegen against it. */
-async function start(t: Test, answers: FakeAnswers = {}) {
-  places += 1
-  const place = { ...installed, socketPath: join(installed.folder, `${places}.sock`) }
-  const daemon = await startFakeDaemon(place.socketPath, answers)
-  t.after(() => daemon.close())
-  const codegen = (words: string[], options?: RunOptions): Codegen => {
-    const started = runCodegen(place, words, options)
-    t.after(() => started.process.kill('SIGKILL'))
-    return started
-  }
-  return { daemon, codegen }
-}
-
-/** A run that plays `events` as soon as it is started. */
-function playing(play: (run: FakeRun) => void): FakeAnswers {
-  return {
-    'run/start': ({ run }) => {
-      setImmediate(() => play(run))
-      return { generation_id: 'g-1', session_id: 's-1' }
-    },
-  }
-}
-
-const delta = (run: FakeRun, content: string) => run.emit('agent_message_delta', { content })
-const message = (run: FakeRun, content: string) =>
-  run.emit('agent_message', { content, turn: 1, finish_reason: 'stop', requests: [] })
+const start = (t: Test, answers?: FakeAnswers) => startPlace(t, installed, answers)
 
 test('a prompt travels whole, its text is shown as it comes, and the end tells what it took', async (t) => {
   const gate = Promise.withResolvers<void>()
   const { daemon, codegen } = await start(
     t,
-    playing((run) => {
+    playing(async (run) => {
       delta(run, 'Hello ')
-      void gate.promise.then(() => {
-        delta(run, 'wörld')
-        message(run, 'Hello wörld')
-        run.finish('completed')
-      })
+      await gate.promise
+      delta(run, 'wörld')
+      message(run, 'Hello wörld')
+      run.finish('completed')
     }),
   )
   const { saw, ended } = codegen(['--auto', 'add', 'a /health endpoint', '--model', 'm-1', '--max-turns=7'])
@@ -225,7 +194,7 @@ test('a call that needs consent is denied without a terminal, and codegen exits 
   const answers: string[] = []
   const { codegen } = await start(
     t,
-    playing((run) => {
+    playing(async (run) => {
       const options = [
         { id: 'yes-1', kind: 'allow' as const, label: 'Yes' },
         { id: 'no-1', kind: 'deny' as const, label: 'No' },
@@ -237,10 +206,8 @@ test('a call that needs consent is denied without a terminal, and codegen exits 
         title: 'Shell: rm\u001b[2J x',
         preview: { command: 'rm x' },
       }
-      void run.ask({ ...question, options }).then((answer) => {
-        answers.push(answer)
-        run.finish('completed')
-      })
+      answers.push(await run.ask({ ...question, options }))
+      run.finish('completed')
     }),
   )
   const { code, stderr } = await codegen(['x']).ended
@@ -399,7 +366,7 @@ test('a reader that leaves early is no mistake', async (t) => {
   const { codegen } = await start(
     t,
     playing((run) => {
-      for (let count = 0; count < 50; count += 1) delta(run, `${'line\n'.repeat(2_000)}`)
+      for (let count = 0; count < 50; count += 1) delta(run, 'line\n'.repeat(2_000))
     }),
   )
   const { process: child, saw, ended } = codegen(['--auto', 'x'])
@@ -462,6 +429,7 @@ test('nothing a terminal would obey gets through, however it is cut', async (t) 
   )
   const { stdout, stderr } = await codegen(['--auto', 'x']).ended
   t.match(stdout, /^abcde\n/)
+  // oxlint-disable-next-line no-control-regex -- what must not be there
   t.notMatch(stdout + stderr, /[\x00-\x08\x0b-\x1f\x7f-\x9f\u202e]/)
 })
 
@@ -495,147 +463,4 @@ test('a broken off answer is said so; a message is printed once, and what was mi
     'not the end',
     '',
   ])
-})
-
-const summary = {
-  ...{
-    generation_id: 'abcdef01-2',
-    session_id: 's',
-    status: 'completed',
-    prompt: 'do\x1b[2J it\nwell',
-    cwd: '/',
-    mode: 'ask',
-    model: 'm',
-  },
-  ...{
-    created_at: '2026-01-01T00:00:00Z',
-    finished_at: '2026-01-01T00:00:09Z',
-    turns: 3,
-    input_tokens: 1,
-    output_tokens: 1,
-    error: null,
-  },
-}
-
-test('runs lists ids that are short and enough', async (t) => {
-  const { codegen } = await start(t, {
-    'run/list': () => ({
-      runs: [summary, { ...summary, generation_id: 'abcdef01-3' }, { ...summary, generation_id: 'ffffffffffff' }],
-    }),
-  })
-  const { stdout } = await codegen(['runs']).ended
-  t.match(
-    stdout.split('\n').map((line) => line.split(/ {2,}/)),
-    [
-      ['abcdef01-2', 'completed', '3 turns', /d ago/, 'do\\x1b[2J it …'],
-      ['abcdef01-3', 'completed'],
-      ['ffffffff', 'completed'],
-    ],
-  )
-  const json = (await codegen(['runs', '--json']).ended).stdout.trimEnd().split('\n')
-  t.match(
-    json.map((line) => JSON.parse(line)),
-    [summary, { generation_id: 'abcdef01-3' }, {}],
-  )
-})
-
-const replay: FakeAnswers = {
-  'run/get': () => summary,
-  'run/attach': ({ run, parameters }) => {
-    setImmediate(() => {
-      message(run, 'All of it.')
-      run.finish('failed', { error: { code: 'internal', message: 'It broke.' } })
-    })
-    return { generation_id: parameters['generation_id'] }
-  },
-}
-
-test('attach shows a run as if it had been started here; log only shows it', async (t) => {
-  const { codegen, daemon } = await start(t, {
-    ...replay,
-    'run/attach': ({ run }) => {
-      setImmediate(() => {
-        run.emit('agent_message', { content: 'All of it.', requests: [] })
-        run.emit('run_finished', {
-          generation_id: 'abcdef01-2',
-          status: 'failed',
-          error: { code: 'internal', message: 'It broke.' },
-        })
-      })
-      return { generation_id: 'g-1' }
-    },
-    'run/get': () => ({ ...summary, generation_id: 'g-1' }),
-  })
-  const attached = await codegen(['attach', 'abc']).ended
-  t.match(attached.stdout, /^All of it\.\n\nfailed: /)
-  t.match(attached.stderr, /It broke/)
-  t.equal(attached.code, 1)
-  const logged = await codegen(['log', 'abc']).ended
-  t.match(logged.stdout, /^All of it\.\n\nfailed: 9\.0 s/)
-  t.equal(logged.code, 0)
-  t.same(
-    daemon.asked
-      .filter(({ method }) => method === 'initialize')
-      .map(({ parameters }) => parameters['can_answer_approvals']),
-    [true, false],
-  )
-})
-
-test('log of a run that goes on shows what is on record and leaves', async (t) => {
-  const { codegen } = await start(t, {
-    'run/get': () => ({ ...summary, generation_id: 'g-1', finished_at: null, last_event_id: '2-0' }),
-    'run/attach': ({ run }) => {
-      setImmediate(() => {
-        message(run, 'one')
-        message(run, 'two')
-      })
-      return { generation_id: 'g-1' }
-    },
-  })
-  const { code, stdout } = await codegen(['log', 'g-1']).ended
-  t.equal(code, 0)
-  t.equal(stdout, 'one\ntwo\n')
-})
-
-test('cancel, tools and status', async (t) => {
-  const { codegen, daemon } = await start(t, {
-    ...replay,
-    'tools/list': () => ({
-      tools: [{ name: 'Shell', description: 'Runs.', source: 'built-in', annotations: { readOnly: false } }],
-    }),
-    'daemon/status': () => ({
-      ...{ pid: 7, version: '0.1.0', uptime_ms: 61_000, socket: '/s', home: '/h', executor_id: 'e', log_file: '/l' },
-      maestro: { url: 'ws://m', own: true, state: 'connected', model: 'm-1' },
-      ...{ runs_open: 1, calls_open: 2, tools: ['Shell', 'Edit'] },
-    }),
-  })
-  t.match((await codegen(['cancel', 'abc']).ended).stdout, /asked abcdef01-2 to end/)
-  t.match((await daemon.request('run/cancel')).parameters, { generation_id: 'abcdef01-2' })
-  t.match((await codegen(['tools']).ended).stdout, /^Shell {2}changes {2}built-in {2}Runs\.\n$/)
-  t.match(
-    (await codegen(['status']).ended).stdout,
-    /codegend {2}0\.1\.0, pid 7, up 61\.0 s\nmaestro {3}connected, its own\nmodel {5}m-1\n/,
-  )
-  t.match(JSON.parse((await codegen(['status', '--json']).ended).stdout), { pid: 7, maestro: { own: true } })
-})
-
-test('an id that is unknown, or a run that is over, is one sentence and exit 1', async (t) => {
-  const { codegen } = await start(t, {
-    'run/get': () => {
-      throw new Failure('run.unknown', 'There is no run zzz; `codegen runs` lists them.')
-    },
-  })
-  const { code, stderr } = await codegen(['attach', 'zzz']).ended
-  t.equal(code, 1)
-  t.match(stderr, /^codegen: There is no run zzz/)
-})
-
-test('help and version need no daemon', async (t) => {
-  for (const words of [['--help'], ['help'], ['-h', 'runs']]) {
-    const { code, stdout } = await runCodegen(installed, words).ended
-    t.equal(code, 0)
-    t.match(stdout, /codegen "add a \/health endpoint"/)
-    t.ok(stdout.split('\n').every((line) => line.length <= 120))
-  }
-  t.equal((await runCodegen(installed, ['--version']).ended).stdout, 'codegen 0.1.0\n')
 })

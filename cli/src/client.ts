@@ -2,7 +2,8 @@ import type { Socket } from 'node:net'
 import { Failure, toFailure } from '@codegen/protocol/failure'
 import type { ApprovalQuestion, DaemonMethods, Notifications } from '@codegen/protocol/local'
 import { createPeer } from '@codegen/protocol/peer'
-import type { RequestOptions } from '@codegen/protocol/peer'
+import type { Peer, PeerOptions, RequestOptions } from '@codegen/protocol/peer'
+import { isQuestion, isRunEvent, isRunFinished } from './parse-news.ts'
 import { version } from './version.ts'
 
 type Parameters<Name extends keyof DaemonMethods> = DaemonMethods[Name]['parameters']
@@ -35,26 +36,14 @@ export type ClientEvents = {
 /** Introduces itself on a fresh connection and speaks for it. The first request leaves with the introduction, without waiting for it. */
 export function createClient(socket: Socket, events: ClientEvents = {}): Client {
   const closed = Promise.withResolvers<Failure>()
-  const { question } = events
-  // What codegend says is taken at its word: the schemas were checked where it was said, and the bundle carries none.
-  const peer = createPeer<DaemonMethods>({
-    write: (line) => void socket.write(line),
+  const peer: Peer<DaemonMethods> = createPeer<DaemonMethods>({
+    ...toReceived(events),
+    write: (line) => socket.write(line),
     close(failure) {
       socket.destroy()
       closed.resolve(failure)
     },
     timers: { setTimeout, clearTimeout },
-    methods: question
-      ? {
-          'approval/request': async (asked, { signal }) => ({
-            option_id: await question(asked as ApprovalQuestion, signal),
-          }),
-        }
-      : {},
-    notifications: {
-      'run/event': (event) => events.event?.(event as Notifications['run/event']),
-      'run/finished': (outcome) => events.finished?.(outcome as Notifications['run/finished']),
-    },
     onFault: (_method, thrown) => peer.close(toFailure(thrown)),
   })
   socket.on('data', (chunk) => {
@@ -63,18 +52,20 @@ export function createClient(socket: Socket, events: ClientEvents = {}): Client 
   })
   socket.on('error', () => undefined)
   socket.on('close', () =>
-    peer.close(
-      new Failure('client.closed', 'codegend has ended the connection; codegen status tells whether it runs.'),
-    ),
+    peer.close(ended('codegend has ended the connection; codegen status tells whether it runs.')),
   )
   socket.cork()
   process.nextTick(() => socket.uncork())
   const introduced = peer.request('initialize', {
     version,
     client: { kind: 'codegen', pid: process.pid },
-    can_answer_approvals: question !== undefined,
+    can_answer_approvals: events.question !== undefined,
   })
 
+  return { ...toMethods(peer, introduced), closed: closed.promise, close: () => peer.close(ended('codegen has left.')) }
+}
+
+function toMethods(peer: Peer<DaemonMethods>, introduced: Promise<unknown>): Omit<Client, 'closed' | 'close'> {
   async function ask<Name extends keyof DaemonMethods & string>(
     method: Name,
     parameters: Parameters<Name>,
@@ -92,10 +83,33 @@ export function createClient(socket: Socket, events: ClientEvents = {}): Client 
     attachRun: (parameters) => ask('run/attach', parameters),
     getRun: (generationId) => ask('run/get', { generation_id: generationId }),
     listRuns: async (limit) => (await ask('run/list', { limit })).runs,
-    cancelRun: async (generationId, reason) => void (await ask('run/cancel', { generation_id: generationId, reason })),
+    async cancelRun(generationId, reason) {
+      await ask('run/cancel', { generation_id: generationId, reason })
+    },
     status: () => ask('daemon/status', {}),
     listTools: async () => (await ask('tools/list', {})).tools,
-    closed: closed.promise,
-    close: () => peer.close(new Failure('client.closed', 'codegen has ended the connection.')),
   }
+}
+
+function toReceived({ event, finished, question }: ClientEvents): Pick<PeerOptions, 'methods' | 'notifications'> {
+  const notifications: PeerOptions['notifications'] = {
+    'run/event'(news) {
+      if (isRunEvent(news)) event?.(news)
+    },
+    'run/finished'(news) {
+      if (isRunFinished(news)) finished?.(news)
+    },
+  }
+  if (!question) return { notifications }
+  const methods: PeerOptions['methods'] = {
+    async 'approval/request'(asked, { signal }) {
+      if (isQuestion(asked)) return { option_id: await question(asked, signal) }
+      throw new Failure('request.invalid', 'This question cannot be put to a person.')
+    },
+  }
+  return { notifications, methods }
+}
+
+function ended(sentence: string): Failure {
+  return new Failure('client.closed', sentence)
 }

@@ -1,10 +1,11 @@
 import { Failure, toFailure } from '@codegen/protocol/failure'
 import type { RunEvent, RunFinished } from '@codegen/protocol/wire'
-import { limits } from '#limits'
 import type { Client, ClientEvents } from './client.ts'
 import { connectToDaemon } from './connect.ts'
-import type { RunView } from './render/run-view.ts'
-import type { Terminal } from './render/terminal.ts'
+import { limits } from './limits.ts'
+import { isRunFinished } from './parse-news.ts'
+import type { RunView } from '#render/run-view'
+import type { Terminal } from '#render/terminal'
 
 export type FollowOptions = {
   /** Starts or finds the run on a fresh connection; answers its id once its events will come. */
@@ -28,24 +29,72 @@ export type Following = {
  * Shows a run to its end. A connection that is lost is made again, codegend started if need be, and the run goes on after the last event that
  * was seen.
  */
-export function followRun({ begin, view, terminal, question, until }: FollowOptions): Following {
-  const finished = Promise.withResolvers<RunFinished | undefined>()
+export function followRun(options: FollowOptions): Following {
+  const { begin, view, terminal, question } = options
+  const shown = showRun(options)
   const beginning = new AbortController()
+  const events: ClientEvents = { ...shown.events, ...(question ? { question } : {}) }
   let client: Client | undefined
-  let generationId: string | undefined
-  let lastEventId: string | undefined
-  let isOver = false
 
-  function onEvent(event: RunEvent): void {
-    if (isOver || (generationId !== undefined && event.generation_id !== generationId)) return
-    generationId = event.generation_id
-    lastEventId = event.event_id
-    view.event(event)
-    if (event.event.type === 'run_finished') onFinished(toOutcome(event))
-    else if (until?.(event)) end(undefined)
+  function connect(): Promise<Client> {
+    const onStart = (): void => terminal.note('starting codegend, which stays in the background')
+    return connectToDaemon({ events, onStart })
   }
 
-  function onFinished(outcome: RunFinished): void {
+  async function beginRun(): Promise<Client> {
+    try {
+      client = await connect()
+      shown.place.generationId = await begin(client, beginning.signal)
+      return client
+    } catch (thrown) {
+      view.refused?.(toFailure(thrown))
+      throw thrown
+    }
+  }
+
+  async function attachAgain(place: Place): Promise<Client> {
+    const { generationId, lastEventId } = place
+    const next = await connect()
+    await next.attachRun({ generation_id: generationId, ...(lastEventId === undefined ? {} : { after: lastEventId }) })
+    return next
+  }
+
+  async function follow(): Promise<RunFinished | undefined> {
+    client = await beginRun()
+    for (let losses = 1; ; losses += 1) {
+      const failure = await Promise.race([shown.ended.then(() => undefined), client.closed])
+      if (!failure) return shown.ended
+      if (failure.code === 'internal') throw failure
+      if (losses > limits.reconnectsMax) throw toLost(failure, shown.place)
+      terminal.note('the connection to codegend was lost; connecting again')
+      await pause((losses - 1) * limits.reconnectPauseMs)
+      client = await attachAgain(shown.place).catch((cause: unknown) => Promise.reject(toLost(cause, shown.place)))
+    }
+  }
+
+  async function cancel(reason: string): Promise<void> {
+    const { generationId } = shown.place
+    if (client && generationId) await client.cancelRun(generationId, reason)
+    else beginning.abort()
+  }
+
+  return { ended: follow(), cancel }
+}
+
+/** Which run it is, empty before it is known, and how far it was seen. */
+type Place = { generationId: string; lastEventId: string | undefined }
+
+/** Hands what the daemon tells of the one run to its view, to the end and not beyond. */
+function showRun({ view, terminal, until }: FollowOptions): {
+  place: Place
+  events: ClientEvents
+  ended: Promise<RunFinished | undefined>
+} {
+  const ended = Promise.withResolvers<RunFinished | undefined>()
+  const place: Place = { generationId: '', lastEventId: undefined }
+  let isOver = false
+
+  function finished(outcome: RunFinished): void {
     if (isOver) return
     view.finished(outcome)
     end(outcome)
@@ -54,73 +103,30 @@ export function followRun({ begin, view, terminal, question, until }: FollowOpti
   function end(outcome: RunFinished | undefined): void {
     isOver = true
     terminal.flush()
-    finished.resolve(outcome)
+    ended.resolve(outcome)
   }
 
-  const events: ClientEvents = {
-    event: onEvent,
-    finished: onFinished,
-    settled: () => terminal.flush(),
-    ...(question ? { question } : {}),
+  function event(next: RunEvent): void {
+    // The first events may come before the answer that names the run.
+    place.generationId ||= next.generation_id
+    if (isOver || next.generation_id !== place.generationId) return
+    place.lastEventId = next.event_id
+    view.event(next)
+    const { type, payload } = next.event
+    if (type === 'run_finished' && isRunFinished(payload)) finished(payload)
+    else if (until?.(next)) end(undefined)
   }
 
-  function connect(): Promise<Client> {
-    const onStart = (): void => terminal.note('starting codegend, which stays in the background')
-    return connectToDaemon({ events, onStart })
-  }
-
-  async function follow(): Promise<RunFinished | undefined> {
-    generationId = await beginRun()
-    for (let lost = 0; ; lost += 1) {
-      const end = await Promise.race([finished.promise.then(() => undefined), client?.closed])
-      if (!end) return finished.promise
-      if (end.code === 'internal') throw end
-      if (lost >= limits.reconnectsMax)
-        throw new Failure('client.closed', `codegend keeps going away. ${howToAttach(generationId)}`)
-      terminal.note('the connection to codegend was lost; connecting again')
-      await pause(lost * limits.reconnectPauseMs)
-      client = await attachAgain(generationId)
-    }
-  }
-
-  async function beginRun(): Promise<string> {
-    try {
-      client = await connect()
-      return await begin(client, beginning.signal)
-    } catch (thrown) {
-      view.refused?.(toFailure(thrown))
-      throw thrown
-    }
-  }
-
-  async function attachAgain(runId: string): Promise<Client> {
-    try {
-      const next = await connect()
-      await next.attachRun({ generation_id: runId, ...(lastEventId === undefined ? {} : { after: lastEventId }) })
-      return next
-    } catch (cause) {
-      const reason = cause instanceof Error ? cause.message : ''
-      throw new Failure('client.closed', `codegend is lost: ${reason} ${howToAttach(runId)}`, { cause })
-    }
-  }
-
-  async function cancel(reason: string): Promise<void> {
-    if (client && generationId !== undefined) return client.cancelRun(generationId, reason)
-    beginning.abort()
-  }
-
-  return { ended: follow(), cancel }
+  return { place, events: { event, finished, settled: terminal.flush }, ended: ended.promise }
 }
 
-function howToAttach(generationId: string): string {
-  return `The run may go on; look with: codegen attach ${generationId}`
+function toLost(cause: unknown, { generationId }: Place): Failure {
+  const reason = cause instanceof Error ? cause.message : ''
+  return new Failure('client.closed', `${reason} The run may go on; look with: codegen attach ${generationId}`, {
+    cause,
+  })
 }
 
 function pause(milliseconds: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, milliseconds))
-}
-
-function toOutcome({ event }: RunEvent): RunFinished {
-  // The payload of this event is the message of the same name.
-  return event.payload as RunFinished
 }

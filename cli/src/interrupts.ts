@@ -1,7 +1,7 @@
 import { exitCodes } from './exit-code.ts'
 import { limits } from './limits.ts'
 import type { Following } from './follow-run.ts'
-import type { Terminal } from './render/terminal.ts'
+import type { Terminal } from '#render/terminal'
 
 /** Whether a person asked for the end. */
 export type Interrupts = { readonly interrupted: boolean; interrupt(): void }

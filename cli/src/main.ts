@@ -76,4 +76,7 @@ async function perform(command: Command, terminal: Terminal): Promise<ExitCode> 
   }
 }
 
-void main()
+main().catch((thrown: unknown) => {
+  console.error(thrown)
+  process.exit(exitCodes.failed)
+})

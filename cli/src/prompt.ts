@@ -48,7 +48,8 @@ async function readPiped(hasWords: boolean, onWaiting: () => void): Promise<stri
     kind === 'socket' && hasWords ? setTimeout(() => process.stdin.destroy(), limits.silentInputMs) : undefined
   const notice = setTimeout(onWaiting, limits.inputNoticeMs)
   try {
-    for await (const chunk of process.stdin) {
+    const input: AsyncIterable<Buffer> = process.stdin
+    for await (const chunk of input) {
       clearTimeout(silence)
       clearTimeout(notice)
       chunks.push(chunk)

@@ -2,9 +2,8 @@ import { execFileSync } from 'node:child_process'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'tap'
-import { installCodegen, runCodegen } from './run-codegen.ts'
-
-type Test = { after(clean: () => unknown): void }
+import { installCodegen, runCodegen } from './test-codegen.ts'
+import type { Test } from './test-codegen.ts'
 
 /** codegen in a checkout whose daemon is `script`; nothing is running yet. */
 async function install(t: Test, script: string) {

@@ -1,7 +1,7 @@
 import type { Client } from './client.ts'
 import { connectToDaemon } from './connect.ts'
 import type { ExitCode } from './exit-code.ts'
-import type { Terminal } from './render/terminal.ts'
+import type { Terminal } from '#render/terminal'
 
 /** Connects, starting codegend where it does not run, for one call or two. */
 export async function withClient(terminal: Terminal, use: (client: Client) => Promise<ExitCode>): Promise<ExitCode> {

@@ -1,32 +1,18 @@
-import { join } from 'node:path'
 import { test } from 'tap'
 import type { ApprovalQuestion } from '@codegen/protocol/local'
-import { startFakeDaemon } from '#fake-daemon'
 import type { FakeRun } from '#fake-daemon'
-import { installCodegen, runCodegen } from '#run-codegen'
-import type { RunOptions } from '#run-codegen'
-import { drawQuestion } from './draw-question.ts'
 import { noColours } from '#render/colours'
+import { installCodegen, playing, startPlace } from '#test-codegen'
+import type { RunOptions, Test } from '#test-codegen'
+import { drawQuestion } from './draw-question.ts'
 
 const installed = await installCodegen({ after: (clean) => process.on('exit', clean) })
 
-type Test = { after(clean: () => unknown): void }
-let places = 0
-
 /** codegen on a terminal of its own, in a run that plays `events`. */
-async function start(t: Test, play: (run: FakeRun) => void, options: RunOptions = {}) {
-  places += 1
-  const place = { ...installed, socketPath: join(installed.folder, `${places}.sock`) }
-  const daemon = await startFakeDaemon(place.socketPath, {
-    'run/start': ({ run }) => {
-      setImmediate(() => play(run))
-      return { generation_id: 'g-1', session_id: 's-1' }
-    },
-  })
-  t.after(() => daemon.close())
-  const codegen = runCodegen(place, ['x'], { terminal: 100, environment: { NO_COLOR: '1' }, ...options })
-  t.after(() => codegen.process.kill('SIGKILL'))
-  return { daemon, codegen, type: (keys: string) => codegen.process.stdin.write(keys) }
+async function start(t: Test, play: (run: FakeRun) => unknown, options: RunOptions = {}) {
+  const place = await startPlace(t, installed, playing(play))
+  const codegen = place.codegen(['x'], { terminal: 100, environment: { NO_COLOR: '1' }, ...options })
+  return { ...place, codegen, type: (keys: string) => codegen.process.stdin.write(keys) }
 }
 
 const question = (more: Partial<ApprovalQuestion> = {}): ApprovalQuestion => ({
@@ -45,13 +31,11 @@ const question = (more: Partial<ApprovalQuestion> = {}): ApprovalQuestion => ({
 
 test('y, n and a answer a question; other keys do not', async (t) => {
   const answers: string[] = []
-  const { codegen, type } = await start(t, (run) => {
-    void (async () => {
-      run.emit('agent_message_delta', { content: 'Let me test.' })
-      for (let asked = 1; asked <= 3; asked += 1)
-        answers.push(await run.ask(question({ preview: { command: `step ${asked}` } })))
-      run.finish('completed')
-    })()
+  const { codegen, type } = await start(t, async (run) => {
+    run.emit('agent_message_delta', { content: 'Let me test.' })
+    for (let asked = 1; asked <= 3; asked += 1)
+      answers.push(await run.ask(question({ preview: { command: `step ${asked}` } })))
+    run.finish('completed')
   })
   const keys = ['y', '\r \x1b?zn', 'A']
   for (const [index, key] of keys.entries()) {
@@ -68,13 +52,12 @@ test('y, n and a answer a question; other keys do not', async (t) => {
 })
 
 test('keys that were typed before the question was there do not answer it', async (t) => {
-  const { codegen, type } = await start(t, (run) => {
+  const { codegen, type } = await start(t, async (run) => {
     run.emit('agent_message_delta', { content: 'thinking' })
-    void codegen.saw('stdout', /yyy/).then(async () => {
-      const answer = await run.ask(question())
-      run.emit('agent_message_delta', { content: `answered ${answer}` })
-      run.finish('completed')
-    })
+    await codegen.saw('stdout', /yyy/)
+    const answer = await run.ask(question())
+    run.emit('agent_message_delta', { content: `answered ${answer}` })
+    run.finish('completed')
   })
   await codegen.saw('stdout', /thinking/)
   type('yyy')
@@ -84,14 +67,14 @@ test('keys that were typed before the question was there do not answer it', asyn
 })
 
 test('questions are put one at a time, and output waits meanwhile', async (t) => {
-  const { codegen, type } = await start(t, (run) => {
+  const { codegen, type } = await start(t, async (run) => {
     const first = run.ask(question({ tool_id: 't-1', preview: { command: 'first' } }))
     const second = run.ask(question({ tool_id: 't-2', preview: { command: 'second' } }))
-    void codegen.saw('stdout', /first[^]*in this run/).then(() => {
-      run.emit('agent_message_delta', { content: 'meanwhile' })
-      type('y')
-    })
-    void Promise.all([first, second]).then(() => run.finish('completed'))
+    await codegen.saw('stdout', /first[^]*in this run/)
+    run.emit('agent_message_delta', { content: 'meanwhile' })
+    type('y')
+    await Promise.all([first, second])
+    run.finish('completed')
   })
   await codegen.saw('stdout', /second[^]*in this run/)
   type('n')
@@ -102,12 +85,10 @@ test('questions are put one at a time, and output waits meanwhile', async (t) =>
 
 test('a question that was answered elsewhere is taken off, and the next one can be answered', async (t) => {
   const stop = new AbortController()
-  const { codegen, type } = await start(t, (run) => {
-    void (async () => {
-      await run.ask(question({ preview: { command: 'first' } }), stop.signal).catch(() => undefined)
-      await run.ask(question({ tool_id: 't-2', preview: { command: 'second' } }))
-      run.finish('completed')
-    })()
+  const { codegen, type } = await start(t, async (run) => {
+    await run.ask(question({ preview: { command: 'first' } }), stop.signal).catch(() => undefined)
+    await run.ask(question({ tool_id: 't-2', preview: { command: 'second' } }))
+    run.finish('completed')
   })
   await codegen.saw('stdout', /first[^]*in this run/)
   stop.abort()
@@ -117,7 +98,7 @@ test('a question that was answered elsewhere is taken off, and the next one can 
 })
 
 test('Ctrl-C at a question asks for the end of the run, twice leaves', async (t) => {
-  const asking = (run: FakeRun) => void run.ask(question()).catch(() => undefined)
+  const asking = (run: FakeRun) => run.ask(question())
   const once = await start(t, asking)
   await once.codegen.saw('stdout', /in this run/)
   once.type('\x03')
@@ -136,18 +117,12 @@ test('Ctrl-C at a question asks for the end of the run, twice leaves', async (t)
 test('on a terminal there is colour, and a status line while a call runs', async (t) => {
   const { codegen } = await start(
     t,
-    (run) => {
+    async (run) => {
       run.emit('tool_call', { tool_id: '1', tool_name: 'Shell', parameters: { command: 'sleep 1' } })
-      void codegen.saw('stdout', /… Shell sleep 1/).then(() => {
-        run.emit('tool_call_finished', {
-          tool_id: '1',
-          tool_name: 'Shell',
-          status: 'success',
-          result: '',
-          duration_ms: 1000,
-        })
-        run.finish('completed')
-      })
+      await codegen.saw('stdout', /… Shell sleep 1/)
+      const finished = { tool_id: '1', tool_name: 'Shell', status: 'success', result: '', duration_ms: 1000 }
+      run.emit('tool_call_finished', finished)
+      run.finish('completed')
     },
     { environment: {} },
   )

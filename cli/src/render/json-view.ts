@@ -25,7 +25,7 @@ export function toJsonLine(value: unknown): string {
   return `${obeyed.test(json) ? json.replace(everyObeyed, toEscape) : json}\n`
 }
 
-// oxlint-disable-next-line no-control-regex -- JSON itself escapes only those below space
+/** JSON itself escapes only those below space. */
 const obeyed = /[\x7f-\x9f\u202a-\u202e\u2066-\u2069]/
 const everyObeyed = new RegExp(obeyed, 'g')
 

@@ -31,72 +31,101 @@ export type TerminalStreams = {
   environment: Readonly<Record<string, string | undefined>>
 }
 
-const eraseLine = '\r\x1b[K'
-const statusColumnsMin = 20
-
-export function createTerminal({ stdout, stderr, environment }: TerminalStreams): Terminal {
-  const isSmart = (): boolean => stdout().isTTY === true && environment['TERM'] !== 'dumb'
-  let paint: Colours | undefined
-  let pending = ''
-  let isLineEmpty = true
+export function createTerminal(streams: TerminalStreams): Terminal {
+  const { stdout, stderr } = streams
+  const look = createLook(streams)
+  const gathered = createGathered()
   let isHeld = false
   let status = ''
   let isStatusShown = false
 
   function flush(): void {
-    if (isHeld && pending.length <= limits.heldOutputCharactersMax) return
-    const bar = !isHeld && isLineEmpty && status ? terminal.colours.dim(status) : ''
-    if (!pending && Boolean(bar) === isStatusShown) return
-    const erase = isStatusShown ? eraseLine : ''
+    if (isHeld && gathered.size() <= limits.heldOutputCharactersMax) return
+    const bar = !isHeld && gathered.isLineEmpty() && status ? look.colours.dim(status) : ''
+    if (gathered.size() === 0 && Boolean(bar) === isStatusShown) return
+    const output = `${isStatusShown ? eraseLine : ''}${gathered.take()}${bar}`
     isStatusShown = bar !== ''
-    const output = `${erase}${pending}${bar}`
-    pending = ''
     stdout().write(output)
   }
 
-  function clearStatus(): void {
+  /** Makes room on the screen for something that is not output. */
+  function giveWay(): void {
+    if (stdout().isTTY && !isHeld) gathered.startLine()
+    flush()
     if (isStatusShown) stdout().write(eraseLine)
     isStatusShown = false
   }
 
-  const terminal: Terminal = {
+  return {
     get colours() {
-      paint ??= isSmart() && !environment['NO_COLOR'] ? colours : noColours
-      return paint
+      return look.colours
     },
-    print(text) {
-      if (!text) return
-      pending += text
-      isLineEmpty = text.endsWith('\n')
-    },
-    startLine() {
-      if (!isLineEmpty) terminal.print('\n')
-    },
+    print: gathered.print,
+    startLine: gathered.startLine,
     status(line) {
-      const columns = stdout().columns ?? 0
-      const next = isSmart() && columns >= statusColumnsMin ? line.slice(0, columns - 1) : ''
+      const next = look.fit(line)
       if (next === status) return
-      if (isStatusShown && !isHeld) clearStatus()
       status = next
+      if (isStatusShown) giveWay()
     },
     note(sentence) {
-      if (stdout().isTTY && !isHeld) terminal.startLine()
-      flush()
-      clearStatus()
+      giveWay()
       stderr().write(`codegen: ${stripControls(sentence).replaceAll('\n', ' ')}\n`)
     },
     flush,
     hold() {
-      if (stdout().isTTY) terminal.startLine()
-      flush()
-      clearStatus()
+      giveWay()
       isHeld = true
     },
     release() {
       isHeld = false
       flush()
     },
-    ask: (text) => void stderr().write(text),
+    ask: (text) => stderr().write(text),
   }
-  return terminal
+}
+
+/** Output on its way to the screen; knows whether the next one begins a line. */
+function createGathered() {
+  let pending = ''
+  let isLineEmpty = true
+
+  function print(text: string): void {
+    if (!text) return
+    pending += text
+    isLineEmpty = text.endsWith('\n')
+  }
+
+  return {
+    print,
+    startLine() {
+      if (!isLineEmpty) print('\n')
+    },
+    take() {
+      const taken = pending
+      pending = ''
+      return taken
+    },
+    size: () => pending.length,
+    isLineEmpty: () => isLineEmpty,
+  }
+}
+
+const eraseLine = '\r\x1b[K'
+const statusColumnsMin = 20
+
+/** What this terminal can show: colours where they are wanted, a line that changes where it has room. */
+function createLook({ stdout, environment }: TerminalStreams): { colours: Colours; fit(line: string): string } {
+  const isSmart = (): boolean => stdout().isTTY === true && environment['TERM'] !== 'dumb'
+  let chosen: Colours | undefined
+  return {
+    get colours() {
+      chosen ??= isSmart() && !environment['NO_COLOR'] ? colours : noColours
+      return chosen
+    },
+    fit(line) {
+      const columns = stdout().columns ?? 0
+      return isSmart() && columns >= statusColumnsMin ? line.slice(0, columns - 1) : ''
+    },
+  }
 }

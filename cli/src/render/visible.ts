@@ -1,8 +1,9 @@
 import { limits } from '#limits'
 
-// oxlint-disable-next-line no-control-regex -- control characters are what this file is about
+/* oxlint-disable no-control-regex -- control characters are what this file is about */
 const unseen =
   /[\x00-\x08\x0b-\x1f\x7f-\xa0\xad\u061c\u180e\u2000-\u200f\u2028-\u202f\u205f-\u206f\u3000\ufeff\ufff9-\ufffb]|[\u{e0000}-\u{e007f}]/gu
+/* oxlint-enable no-control-regex */
 
 /**
  * A text of which nothing is hidden: what could not be seen, or would move what is, is written out as an escape. Newlines and tabs stay; nothing

@@ -3,8 +3,10 @@ import type { ChildProcessWithoutNullStreams } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
+import { startFakeDaemon } from './fake-daemon.ts'
+import type { FakeAnswers, FakeDaemon, FakeRun } from './fake-daemon.ts'
 
-type Test = { after(clean: () => unknown): void }
+export type Test = { after(clean: () => unknown): void }
 
 /** A checkout in small: the bundle where it would be, and beside it whatever the test takes for the daemon. */
 export type Installed = { folder: string; bundle: string; socketPath: string }
@@ -15,6 +17,41 @@ export async function installCodegen(t: Test): Promise<Installed> {
   const bundle = join(folder, 'cli/dist/codegen.cjs')
   execFileSync(process.execPath, [resolve(import.meta.dirname, '../bundle.mjs'), bundle])
   return { folder, bundle, socketPath: join(folder, 'codegend.sock') }
+}
+
+/** codegen and a codegend of its own, for one test. */
+export async function startPlace(t: Test, installed: Installed, answers: FakeAnswers = {}) {
+  places += 1
+  const place = { ...installed, socketPath: join(installed.folder, `${places}.sock`) }
+  const daemon: FakeDaemon = await startFakeDaemon(place.socketPath, answers)
+  t.after(() => daemon.close())
+  const codegen = (words: string[], options?: RunOptions): Codegen => {
+    const started = runCodegen(place, words, options)
+    t.after(() => started.process.kill('SIGKILL'))
+    return started
+  }
+  return { daemon, codegen }
+}
+
+let places = 0
+
+/** A run that plays its events as soon as it is started. */
+export function playing(play: (run: FakeRun) => unknown): FakeAnswers {
+  return {
+    'run/start': ({ run }) => {
+      setImmediate(() => {
+        // What the test waits for does not come any more; the test says so itself.
+        Promise.resolve(play(run)).catch(() => undefined)
+      })
+      return { generation_id: 'g-1', session_id: 's-1' }
+    },
+  }
+}
+
+export const delta = (run: FakeRun, content: string): void => run.emit('agent_message_delta', { content })
+
+export function message(run: FakeRun, content: string): void {
+  run.emit('agent_message', { content, turn: 1, finish_reason: 'stop', requests: [] })
 }
 
 export type Codegen = {

@@ -1,0 +1,40 @@
+import type { ApprovalQuestion } from '@codegen/protocol/local'
+import type { RunEvent, RunFinished } from '@codegen/protocol/wire'
+
+/** Whether codegend's words are an event; what is inside its payload is looked at where it is shown. */
+export function isRunEvent(news: unknown): news is RunEvent {
+  return (
+    isObject(news) &&
+    typeof news['generation_id'] === 'string' &&
+    typeof news['event_id'] === 'string' &&
+    isObject(news['event']) &&
+    typeof news['event']['type'] === 'string' &&
+    isObject(news['event']['payload'])
+  )
+}
+
+/** Whether they are the end of a run. */
+export function isRunFinished(news: unknown): news is RunFinished {
+  if (!isObject(news) || typeof news['status'] !== 'string') return false
+  const { error, usage } = news
+  if (error !== undefined && !(isObject(error) && typeof error['message'] === 'string')) return false
+  return usage === undefined || (isObject(usage) && usageFields.every((field) => typeof usage[field] === 'number'))
+}
+
+/** Whether they are a question that can be put. */
+export function isQuestion(news: unknown): news is ApprovalQuestion {
+  if (!isObject(news) || !isObject(news['preview']) || !Array.isArray(news['options'])) return false
+  const preview = Object.values(news['preview'])
+  return (
+    questionFields.every((field) => typeof news[field] === 'string') &&
+    preview.every((part) => typeof part === 'string') &&
+    news['options'].every((option) => isObject(option) && typeof option['id'] === 'string')
+  )
+}
+
+const usageFields = ['turns', 'input_tokens', 'output_tokens', 'cached_tokens']
+const questionFields = ['tool_id', 'generation_id', 'tool_name', 'title']
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
