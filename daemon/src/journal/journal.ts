@@ -8,7 +8,7 @@ import type { JournaledCall, JournaledStart, JournalState } from './fold.ts'
 import { journalVersion, readJournalFile, setAside, writeJournalFile } from './journal-file.ts'
 
 export type { JournaledRun, JournalEntry } from './entry.ts'
-export type { CallProcess, CallState, JournaledCall, JournaledStart } from './fold.ts'
+export type { JournaledCall, JournaledStart } from './fold.ts'
 
 /** What was started and finished on this machine. It survives the end of this process, however it ends. */
 export type Journal = {

@@ -96,10 +96,15 @@ function finish(runs: Watched, outcome: RunFinished, places: readonly Place[]): 
 /** Takes the event's position for this viewer's own, when it is one it has not had. */
 function isNext(place: Place, position: EventPosition): boolean {
   if (compareEventPositions(position, place.last) <= 0) return false
-  if (place.awaitsRestart && position.position > place.last.position + 1) return false
+  if (place.awaitsRestart && !isDirectlyAfter(place.last, position)) return false
   place.awaitsRestart = false
   place.last = position
   return true
+}
+
+/** The next fact, or the next decoration of the same one. Decorations may be skipped, facts may not. */
+function isDirectlyAfter(last: EventPosition, { position, k }: EventPosition): boolean {
+  return k === 0 ? position === last.position + 1 : position === last.position && k === last.k + 1
 }
 
 function isAt({ last }: Place, end: EventPosition): boolean {
