@@ -134,9 +134,7 @@ async function listeningPorts(pids: readonly number[]): Promise<string[]> {
   const tables = await Promise.all(['tcp', 'tcp6'].map((name) => readFile(`/proc/net/${name}`, 'utf8').catch(() => '')))
   const rows = tables.flatMap((table) => table.split('\n').map((row) => row.trim().split(/\s+/)))
   const listening = new Map(rows.filter((row) => row[3] === '0A').map((row) => [`socket:[${row[9]}]`, row[1] ?? '']))
-  const open = pids.flatMap((pid) =>
-    readdirSync(`/proc/${pid}/fd`).map((fd) => readlinkSync(`/proc/${pid}/fd/${fd}`)),
-  )
+  const open = pids.flatMap((pid) => readdirSync(`/proc/${pid}/fd`).map((fd) => readlinkSync(`/proc/${pid}/fd/${fd}`)))
   return open.flatMap((link) => listening.get(link) ?? [])
 }
 

@@ -13,7 +13,7 @@ export function toEnvironment(home: string, modelUrl: string): NodeJS.ProcessEnv
     NO_PROXY: '127.0.0.1',
     CODEGEN_HOME: home,
     CODEGEN_MODEL: 'scripted',
-    OPENAI_API_KEY: 'scripted',
+    OPENAI_API_KEY: 'sk-scripted',
     OPENAI_BASE_URL: modelUrl,
   }
 }
