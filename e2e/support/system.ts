@@ -88,7 +88,8 @@ export async function run(
     env,
     stdio: [input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
   })
-  child.stdin?.end(input)
+  // A program may refuse its input before it has read all of it.
+  child.stdin?.on('error', () => undefined).end(input)
   const [stdout, stderr, [code]] = await Promise.all([textOf(child.stdout), textOf(child.stderr), once(child, 'close')])
   return { code: typeof code === 'number' ? code : null, stdout, stderr }
 }
