@@ -48,6 +48,9 @@ export const limits = {
   /** Characters of results that are on record at Maestro and are still kept here, in case it asks once more. */
   journalKeptCharactersMax: 4 * 1024 * 1024,
 
+  /** How long, and of how many runs, the whole output of commands is kept. */
+  outputKeptMs: 7 * 24 * 3_600_000,
+  outputFoldersMax: 50,
   /** Calls that wait or run at once; more are refused. */
   openCallsMax: 500,
   /** After its time is up or it was cancelled, how long a tool that ignores it is waited for. */

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 import type { OutputStream, ToolContext } from '@codegen/kit'
 import { Failure } from '@codegen/protocol/failure'
@@ -11,6 +10,7 @@ import { createRunFilesMemory } from '#hands/run-files-memory'
 import type { RunFilesMemory } from '#hands/run-files-memory'
 import { createSpawn } from '#hands/spawn'
 import type { Log } from '#log'
+import { outputFolder, pruneOutputFolders } from './output-folders.ts'
 
 /** What the contexts of all calls have in common. */
 export type ContextParts = {
@@ -47,7 +47,7 @@ export type CallContexts = {
   create(call: CallPlace): ToolContext
   /** Whether the call would write what decides what runs later. False where its path leads nowhere: then the tool itself says why. */
   writesProtected(call: Pick<CallPlace, 'root' | 'cwd' | 'generationId'>, path: string): Promise<boolean>
-  /** Forgets what a run saw of its files. */
+  /** Forgets what a run saw of its files, and removes whole outputs that are too old or too many. */
   forgetRun(generationId: string): void
 }
 
@@ -61,7 +61,7 @@ export function createCallContexts(parts: ContextParts): CallContexts {
       root,
       cwd,
       runMemory,
-      readableRoots: [outputDirOf(parts.home, generationId)],
+      readableRoots: [outputFolder(parts.home, generationId)],
       protectedFolders: protectedBelow(root, parts.home),
     }
   }
@@ -69,7 +69,7 @@ export function createCallContexts(parts: ContextParts): CallContexts {
   return {
     create(call) {
       const { toolId, generationId, toolName, root, cwd, timeoutMs, signal, output, ask } = call
-      const outputDir = outputDirOf(parts.home, generationId)
+      const outputDir = outputFolder(parts.home, generationId)
       const { environment, groups } = parts
       return {
         files: createFiles({ ...filesOptions(call), refuseProtected: !call.consented }),
@@ -98,13 +98,11 @@ export function createCallContexts(parts: ContextParts): CallContexts {
         throw error
       }
     },
-    forgetRun: (generationId) => void memories.delete(generationId),
+    forgetRun(generationId) {
+      memories.delete(generationId)
+      pruneOutputFolders(parts.home, Date.now()).catch((error: unknown) => parts.log.error('old outputs stay', error))
+    },
   }
-}
-
-/** Where the whole output of a run's commands is kept. A server's id is never part of a path. */
-function outputDirOf(home: string, generationId: string): string {
-  return join(home, 'output', createHash('sha256').update(generationId).digest('hex').slice(0, 32))
 }
 
 /** CODEGEN_HOME, where it lies below a run's root. */
