@@ -19,7 +19,7 @@ export type TestExecutor = {
   closed(): Promise<Closed>
 }
 
-const waitMsMax = 30_000
+const waitMsMax = 15_000
 
 /** Dials Maestro. Fails when it is refused. */
 export async function connectExecutor(
@@ -85,5 +85,5 @@ function rejectWhen(signal: AbortSignal, message: string): Promise<never> {
 }
 
 function seen(frames: readonly Frame[]): string {
-  return `before it came ${frames.map((frame) => frame.type).join(', ') || 'nothing'}`
+  return `before it came ${frames.map((frame) => frame.type).join(', ') || 'nothing'}, at last ${JSON.stringify(frames.at(-1))}`
 }

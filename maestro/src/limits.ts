@@ -16,6 +16,9 @@ export const limits = {
   /** Bytes a viewer or executor may leave unread before it is dropped. */
   unreadBytesMax: 16 * 1024 * 1024,
 
+  /** A blocked read of Redis that could not be interrupted is interrupted again after this. */
+  unblockRetryMs: 5,
+
   inboxPollMs: 2_000,
   postgresConnectMs: 5_000,
   postgresStatementMs: 30_000,

@@ -8,13 +8,14 @@ import type { Hands, RunKey, Toolbelt } from '#runs/ports'
 import { toFrameText } from './frames.ts'
 import { createHands, createSeedHands } from './hands.ts'
 import type { SeedHands } from './hands.ts'
-import type { ConnectionPorts, Greeted, InboxCommand } from './ports.ts'
+import type { ClaimedRun, ConnectionPorts, Greeted, InboxCommand } from './ports.ts'
 import { resumeRun } from './resume-run.ts'
 
 type Delivery = Extract<
   ExecutorFrame,
   { type: 'tool_result' | 'tool_output_delta' | 'approval_requested' | 'approval_resolved' }
 >
+const heldMax = 1_000
 type Tell = (failure: Failure, ref?: string) => void
 
 type Owner = {
@@ -32,6 +33,8 @@ export class OwnedRuns {
   readonly #owner: Owner
   readonly #seedHands: SeedHands | undefined
   readonly #drives = new Map<string, Drive>()
+  /** What came for runs that are still being read: it is brought to them before they go on. */
+  readonly #resuming: Map<string, ((drive: Drive) => void)[]>
   readonly #driving = new Set<Promise<void>>()
   #isReleasing = false
 
@@ -39,6 +42,7 @@ export class OwnedRuns {
     this.#ports = ports
     this.#greeted = greeted
     this.#owner = owner
+    this.#resuming = new Map(greeted.runs.map((run) => [run.generationId, []]))
     this.toolbelt = ports.toToolbelt(greeted.handshake)
     this.#seedHands = greeted.level === 0 ? this.#createSeedHands() : undefined
     this.hands = this.#seedHands ?? createHands(ports.channel, greeted.journalId)
@@ -46,15 +50,7 @@ export class OwnedRuns {
 
   /** Goes on with the runs that were claimed. */
   takeOver(): void {
-    const { hands, toolbelt } = this
-    for (const claimed of this.#greeted.runs) {
-      resumeRun(this.#ports, { greeted: this.#greeted, claimed, hands, toolbelt }).then(
-        ({ drive, news }) => {
-          if (!this.#isReleasing) this.add(drive, news)
-        },
-        (thrown: unknown) => this.#ports.warn(`The run ${claimed.generationId} cannot be read.`, thrown),
-      )
-    }
+    for (const claimed of this.#greeted.runs) this.#track(this.#resume(claimed))
   }
 
   /** Drives a run from here on; `news` are entries that are on record and not published yet. */
@@ -63,8 +59,7 @@ export class OwnedRuns {
     this.#drives.set(generationId, drive)
     if (this.#greeted.level === 1) this.#owner.follow(generationId, (news[0]?.position ?? drive.run.length + 1) - 1)
     drive.announce(news)
-    const done = this.#drive(drive).finally(() => this.#driving.delete(done))
-    this.#driving.add(done)
+    this.#track(this.#drive(drive))
   }
 
   /** Tells the executor that a run it asked for will not be. */
@@ -88,13 +83,17 @@ export class OwnedRuns {
   }
 
   keys(): RunKey[] {
-    return [...this.#drives.values()].map((drive) => drive.key)
+    const { teamId } = this.#ports.principal
+    return [...this.#drives.keys(), ...this.#resuming.keys()].map((generationId) => ({ teamId, generationId }))
   }
 
   /** Brings a run what its executor sent for it. */
   deliver(frame: Delivery, tell: Tell): void {
     const drive = this.#drives.get(frame.payload.generation_id)
-    if (drive) {
+    const waiting = this.#resuming.get(frame.payload.generation_id)
+    if (waiting) {
+      if (frame.type !== 'tool_output_delta') hold(waiting, (resumed) => deliverTo(resumed, frame))
+    } else if (drive) {
       deliverTo(drive, frame)
       if (frame.type === 'tool_result') this.#seedHands?.resultArrived(frame.payload.tool_id)
     } else if (frame.type !== 'tool_output_delta' && !this.#seedHands) this.#refuseStray(frame, tell)
@@ -113,8 +112,12 @@ export class OwnedRuns {
 
   command(command: InboxCommand): void {
     const { teamId, generationId, clientRef, reason, by } = command
+    if (teamId !== this.#ports.principal.teamId) return
+    const bring = (drive: Drive): void => drive.mailbox.post({ kind: 'cancel', clientRef, reason, by })
+    const waiting = this.#resuming.get(generationId)
+    if (waiting) return hold(waiting, bring)
     const drive = this.#drives.get(generationId)
-    if (drive?.key.teamId === teamId) drive.mailbox.post({ kind: 'cancel', clientRef, reason, by })
+    if (drive) bring(drive)
   }
 
   /** Lets go of all of them; resolves when each is parked, or has ended with an executor that cannot come back. */
@@ -126,6 +129,30 @@ export class OwnedRuns {
       else drive.mailbox.post({ kind: 'release' })
     }
     await Promise.all(this.#driving)
+  }
+
+  #track(work: Promise<void>): void {
+    const done = work.finally(() => this.#driving.delete(done))
+    this.#driving.add(done)
+  }
+
+  /** Reads a claimed run and goes on with it; what came for it meanwhile is in its hands before its open calls are sent again. */
+  async #resume(claimed: ClaimedRun): Promise<void> {
+    const { generationId } = claimed
+    const { hands, toolbelt } = this
+    try {
+      const { drive, news } = await resumeRun(this.#ports, { greeted: this.#greeted, claimed, hands, toolbelt })
+      if (this.#isReleasing) {
+        drive.release()
+        return await this.#park(drive)
+      }
+      for (const bring of this.#resuming.get(generationId) ?? []) bring(drive)
+      this.add(drive, news)
+    } catch (thrown) {
+      this.#ports.warn(`The run ${generationId} cannot be read.`, thrown)
+    } finally {
+      this.#resuming.delete(generationId)
+    }
   }
 
   async #drive(drive: Drive): Promise<void> {
@@ -178,6 +205,11 @@ export class OwnedRuns {
       (thrown: unknown) => this.#ports.warn('A stray message could not be judged.', thrown),
     )
   }
+}
+
+/** Beyond the bound it is as if it had not come: nothing that is held has been acknowledged, so it comes again. */
+function hold(waiting: ((drive: Drive) => void)[], bring: (drive: Drive) => void): void {
+  if (waiting.length < heldMax) waiting.push(bring)
 }
 
 function deliverTo(drive: Drive, frame: Delivery): void {

@@ -1,3 +1,4 @@
+import { setTimeout as wait } from 'node:timers/promises'
 import type { Redis } from 'ioredis'
 import { limits } from '#limits'
 
@@ -20,6 +21,8 @@ export class StreamReader {
   #isReading = false
   #isClosed = false
   #clientId: number | undefined
+  /** How many reads have begun. */
+  #reads = 0
 
   constructor(ports: StreamReaderPorts) {
     this.#ports = ports
@@ -48,35 +51,48 @@ export class StreamReader {
   #wake(): void {
     if (this.#isClosed) return
     if (this.#isReading) {
-      // Between two reads this hits nothing, and the next read takes the new stream in.
-      if (this.#clientId !== undefined) this.#ports.redis.client('UNBLOCK', this.#clientId).catch(() => undefined)
+      this.#interrupt().catch(() => undefined)
       return
     }
     this.#isReading = true
-    this.#readOn()
-      .catch((thrown: unknown) =>
-        this.#ports.warn('Redis streams are not read any more; viewers read the log.', thrown),
-      )
-      .finally(() => {
-        this.#isReading = false
-      })
+    this.#readOn().catch((thrown: unknown) =>
+      this.#ports.warn('Redis streams are not read any more; viewers read the log.', thrown),
+    )
+  }
+
+  /** Ends the read under way, so that the next one takes the new stream in. One that has not reached Redis yet cannot be hit, so it is tried again. */
+  async #interrupt(): Promise<void> {
+    const read = this.#reads
+    while (this.#reads === read && this.#isReading && this.#clientId !== undefined) {
+      if ((await this.#ports.redis.client('UNBLOCK', this.#clientId)) === 1) return
+      await wait(limits.unblockRetryMs, undefined, { ref: false })
+    }
   }
 
   async #readOn(): Promise<void> {
-    while (this.#followed.size > 0 && !this.#isClosed) {
-      try {
-        this.#clientId = await this.#ports.blocking.client('ID')
-        await this.#readOnce()
-      } catch (thrown) {
-        if (this.#isClosed) return
-        this.#ports.warn('Redis streams cannot be read; viewers read the log.', thrown)
-        await new Promise((resolve) => setTimeout(resolve, limits.silenceMsMax).unref())
-      }
+    try {
+      while (this.#followed.size > 0 && !this.#isClosed) await this.#readSafely()
+    } finally {
+      this.#isReading = false
+    }
+  }
+
+  async #readSafely(): Promise<void> {
+    try {
+      this.#clientId = await this.#ports.blocking.client('ID')
+      await this.#readOnce()
+    } catch (thrown) {
+      if (this.#isClosed) return
+      this.#ports.warn('Redis streams cannot be read; viewers read the log.', thrown)
+      await wait(limits.silenceMsMax, undefined, { ref: false })
     }
   }
 
   async #readOnce(): Promise<void> {
     const streams = [...this.#followed]
+    // The last follower may have left meanwhile, and a read of no stream is an error.
+    if (streams.length === 0) return
+    this.#reads += 1
     const names = streams.map(([name]) => name)
     const lasts = streams.map(([, stream]) => stream.last)
     const { blocking } = this.#ports
