@@ -1,10 +1,12 @@
 import { readdir } from 'node:fs/promises'
+import { dirname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import pg from 'pg'
 import type { ClientConfig } from 'pg'
 import { Failure } from '@codegen/protocol/failure'
 
-const folder = fileURLToPath(new URL('../../migrations', import.meta.url))
+// By the package's own name: the sources and the bundle lie at different depths.
+const folder = dirname(fileURLToPath(import.meta.resolve('@codegen/maestro/migrations/0001_first.sql')))
 
 /**
  * Brings the schema up to this release's. Several replicas may start at once: one migrates and the others wait. Fails with postgres.unreachable, or
