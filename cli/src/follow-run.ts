@@ -60,15 +60,16 @@ export function followRun(options: FollowOptions): Following {
   }
 
   async function follow(): Promise<RunFinished | undefined> {
-    client = await beginRun()
+    let connected = await beginRun()
     for (let losses = 1; ; losses += 1) {
-      const failure = await Promise.race([shown.ended.then(() => undefined), client.closed])
+      const failure = await Promise.race([shown.ended.then(() => undefined), connected.closed])
       if (!failure) return shown.ended
       if (failure.code === 'internal') throw failure
       if (losses > limits.reconnectsMax) throw toLost(failure, shown.place)
       terminal.note('the connection to codegend was lost; connecting again')
       await pause((losses - 1) * limits.reconnectPauseMs)
-      client = await attachAgain(shown.place).catch((cause: unknown) => Promise.reject(toLost(cause, shown.place)))
+      connected = await attachAgain(shown.place).catch((cause: unknown) => Promise.reject(toLost(cause, shown.place)))
+      client = connected
     }
   }
 
