@@ -120,6 +120,27 @@ t.test('an executor that goes away ends its run as failed, and the call it had a
   t.match(facts.at(-1), { payload: { status: 'failed', error: { code: 'executor.offline' } } })
 })
 
+t.test('an executor that goes away while its run is put on record ends it too', async (t) => {
+  const prompts = Array.from({ length: 20 }, (_, index) => `vanish ${index}`)
+  for (const [index, prompt] of prompts.entries()) {
+    const executor = await greet(t, prompt)
+    await wait(index)
+    executor.socket.terminate()
+    await once(executor.socket, 'close')
+  }
+  // One whose handshake came after them is served after them.
+  const executor = await greet(t, 'sleep long')
+  await executor.receive('run_tool')
+  const { runs } = (await maestro.json('/v1/runs?limit=200')) as { runs: { generation_id: string; prompt: string }[] }
+  const vanished = runs.filter(({ prompt }) => prompts.includes(prompt))
+  t.ok(vanished.length > 0, `${vanished.length} of 20 were on record already`)
+  const startedAt = performance.now()
+  for (const { generation_id: id } of vanished)
+    t.match((await readRun(maestro, id)).run, { status: 'failed', turns: 0 })
+  t.ok(performance.now() - startedAt < 5_000, 'at once')
+  t.notOk(JSON.stringify(model.requests).includes('vanish'))
+})
+
 t.test('a run that is cancelled over HTTP closes with 1000 and sends its executor nothing more', async (t) => {
   const executor = await greet(t, 'sleep long')
   const { generation_id: id } = await answerBootstrap(executor)

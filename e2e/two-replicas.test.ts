@@ -319,6 +319,43 @@ async function testTwoReplicas({ databaseUrl, redisUrl }: Services): Promise<voi
     t.equal((await b.fetch('/v1/runs/none-such/cancel', { method: 'POST' })).status, 404)
   })
 
+  t.test('a cancelled run goes on being cancelled wherever its executor comes back', async (t) => {
+    const installation = install()
+    const executor = await dial(t, a, installation)
+    const id = await startRun(executor, 'one call')
+    await answerBootstrap(executor)
+    const call = await executor.receive('run_tool', isShell('make it'))
+    t.equal((await b.fetch(`/v1/runs/${id}/cancel`, { method: 'POST' })).status, 202)
+    await executor.receive('cancel_tool')
+    executor.socket.terminate()
+    await once(executor.socket, 'close')
+
+    const again = await dial(t, b, installation)
+    t.match(await again.receive('cancel_tool'), keyOf(call))
+    t.notOk(
+      again.frames.some(({ type }) => type === 'run_tool'),
+      'what is to end is not asked for again',
+    )
+    again.send('tool_result', { ...keyOf(call), status: 'cancelled', result: 'ended' })
+    t.match(await again.receive('run_finished'), { status: 'cancelled' })
+  })
+
+  t.test('a cancel that was asked for while the executor was away is waiting for it', async (t) => {
+    const installation = install()
+    const executor = await dial(t, a, installation)
+    const id = await startRun(executor, 'one call')
+    await answerBootstrap(executor)
+    const call = await executor.receive('run_tool', isShell('make it'))
+    executor.socket.terminate()
+    await once(executor.socket, 'close')
+    t.equal((await b.fetch(`/v1/runs/${id}/cancel`, { method: 'POST' })).status, 202)
+
+    const again = await dial(t, a, installation)
+    t.match(await again.receive('cancel_tool'), keyOf(call))
+    again.send('tool_result', { ...keyOf(call), status: 'cancelled', result: 'ended' })
+    t.match(await again.receive('run_finished'), { status: 'cancelled' })
+  })
+
   t.test('a start that is repeated, on either replica, is one run', async (t) => {
     const installation = install()
     const executor = await dial(t, a, installation)

@@ -59,6 +59,8 @@ export class OwnedRuns {
     this.#drives.set(generationId, drive)
     if (this.#greeted.level === 1) this.#owner.follow(generationId, (news[0]?.position ?? drive.run.length + 1) - 1)
     drive.announce(news)
+    // Its executor may have gone while the run was put on record.
+    if (this.#isReleasing) this.#letGo(drive)
     this.#track(this.#drive(drive))
   }
 
@@ -124,11 +126,13 @@ export class OwnedRuns {
   async releaseAll(): Promise<void> {
     this.#isReleasing = true
     this.#seedHands?.stop()
-    for (const drive of this.#drives.values()) {
-      if (this.#seedHands) endWithoutExecutor(drive)
-      else drive.mailbox.post({ kind: 'release' })
-    }
+    for (const drive of this.#drives.values()) this.#letGo(drive)
     await Promise.all(this.#driving)
+  }
+
+  #letGo(drive: Drive): void {
+    if (this.#seedHands) endWithoutExecutor(drive)
+    else drive.mailbox.post({ kind: 'release' })
   }
 
   #track(work: Promise<void>): void {

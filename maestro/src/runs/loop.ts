@@ -15,7 +15,8 @@ import { takeLetters } from './take-letters.ts'
  */
 export async function driveRun(drive: Drive): Promise<void> {
   takeLetters(drive)
-  sendOpenCalls(drive)
+  // What is to end is cancelled, not asked for again.
+  if (!drive.isReleased && !drive.ending) sendOpenCalls(drive)
   for (;;) {
     takeLetters(drive)
     if (drive.isReleased) return
