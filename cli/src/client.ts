@@ -1,8 +1,8 @@
-import type { Socket } from 'node:net'
 import { Failure, toFailure } from '@codegen/protocol/failure'
 import type { ApprovalQuestion, DaemonMethods, Notifications } from '@codegen/protocol/local'
 import { createPeer } from '@codegen/protocol/peer'
 import type { Peer, PeerOptions, RequestOptions } from '@codegen/protocol/peer'
+import type { Connection } from './dial.ts'
 import { isQuestion, isRunEvent, isRunFinished } from './parse-news.ts'
 import { version } from './version.ts'
 
@@ -34,7 +34,8 @@ export type ClientEvents = {
 }
 
 /** Introduces itself on a fresh connection and speaks for it. The first request leaves with the introduction, without waiting for it. */
-export function createClient(socket: Socket, events: ClientEvents = {}): Client {
+export function createClient(connection: Connection, events: ClientEvents = {}): Client {
+  const { socket } = connection
   const closed = Promise.withResolvers<Failure>()
   const peer: Peer<DaemonMethods> = createPeer<DaemonMethods>({
     ...toReceived(events),
@@ -46,10 +47,10 @@ export function createClient(socket: Socket, events: ClientEvents = {}): Client 
     timers: { setTimeout, clearTimeout },
     onFault: (_method, thrown) => peer.close(toFailure(thrown)),
   })
-  socket.on('data', (chunk) => {
+  connection.receive = (chunk) => {
     peer.receive(chunk)
     events.settled?.()
-  })
+  }
   socket.on('error', () => undefined)
   socket.on('close', () =>
     peer.close(ended('codegend has ended the connection; codegen status tells whether it runs.')),

@@ -15,8 +15,8 @@ export type ConnectOptions = {
 /** Connects to codegend, starting it where it does not run. */
 export async function connectToDaemon({ events, onStart }: ConnectOptions): Promise<Client> {
   const path = socketPath()
-  const socket = await dial(path)
-  if (socket) return createClient(socket, events)
+  const connection = await dial(path)
+  if (connection) return createClient(connection, events)
   if (!onStart) {
     throw new Failure(
       'server.unreachable',

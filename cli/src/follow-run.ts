@@ -43,9 +43,10 @@ export function followRun(options: FollowOptions): Following {
 
   async function beginRun(): Promise<Client> {
     try {
-      client = await connect()
-      shown.place.generationId = await begin(client, beginning.signal)
-      return client
+      const first = await connect()
+      client = first
+      shown.place.generationId = await begin(first, beginning.signal)
+      return first
     } catch (thrown) {
       view.refused?.(toFailure(thrown))
       throw thrown

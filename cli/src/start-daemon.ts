@@ -1,22 +1,22 @@
 import type { ChildProcess } from 'node:child_process'
-import type { Socket } from 'node:net'
 import { Failure } from '@codegen/protocol/failure'
 import { limits } from '#limits'
 import { dial } from './dial.ts'
+import type { Connection } from './dial.ts'
 
 /**
  * Starts codegend in the background, where it outlives this process, and connects to it. Where another one was first, that one is connected to.
  * Fails with server.unreachable and the daemon's last words where none answers within limits.daemonStartMsMax.
  */
-export async function startDaemon(socketPath: string): Promise<Socket> {
+export async function startDaemon(socketPath: string): Promise<Connection> {
   const complaint = openComplaint()
   const daemon = spawnDaemon(socketPath, complaint.descriptor)
   const deadline = performance.now() + limits.daemonStartMsMax
   try {
     while (performance.now() < deadline) {
       const hasLeft = daemon.exitCode !== null || daemon.signalCode !== null || daemon.pid === undefined
-      const socket = await dial(socketPath)
-      if (socket) return socket
+      const connection = await dial(socketPath)
+      if (connection) return connection
       // It looked for others before it left, so one dial after that settles it.
       if (hasLeft) break
       await pause(daemon)

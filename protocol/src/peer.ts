@@ -32,7 +32,7 @@ export type PeerOptions = {
 
 /** One end of a JSON-RPC 2.0 connection of newline-framed text. Both ends are alike. */
 export type Peer<Remote extends RpcTypes = RpcTypes> = {
-  /** Takes what the transport received, cut anywhere. Never throws. */
+  /** Takes what the transport received, cut anywhere; its bytes may be used again after that. Never throws. */
   receive(chunk: Uint8Array): void
   /**
    * Asks the other end; what it answers is trusted to have the method's type. Fails with the Failure the other end sent, client.timeout,

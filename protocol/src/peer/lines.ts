@@ -21,7 +21,8 @@ export function createLineSplitter(lineBytesMax: number, onLine: (line: Uint8Arr
         tooLong = true
         held = []
       } else if (end === -1) {
-        held.push(part)
+        // The transport may read its next piece into the same bytes.
+        held.push(part.slice())
         heldBytes += part.length
       } else onLine(join(part))
       start = end === -1 ? chunk.length : end + 1
