@@ -1,7 +1,9 @@
 #!/usr/bin/env node
 const [major] = process.versions.node.split('.')
 if (Number(major) < 24) {
-  process.stderr.write(`codegend needs Node 24 or newer, and this is ${process.versions.node}.\n`)
+  process.stderr.write(
+    `codegend: this needs Node 24 or newer, not ${process.version}; in a checkout, npx codegend uses the right one.\n`,
+  )
   process.exit(2)
 }
 const { main } = await import('@codegen/daemon')

@@ -29,8 +29,11 @@ export type CallsSide = {
   readonly runs: KnownRuns
   readonly approvals: Approvals
   readonly calls: Calls
-  /** Ends what an earlier codegend left behind and reports what Maestro has not confirmed. Before the link is there. */
-  recover(): Promise<void>
+  /**
+   * Ends what an earlier codegend left behind and reports what Maestro has not confirmed, but for runs nobody can go on with. Before the link is
+   * there.
+   */
+  recover(isLost: (generationId: string) => boolean): Promise<void>
   /** No call and no process of one is left. */
   stop(): Promise<void>
   /** After the last news of Maestro. */
@@ -48,7 +51,7 @@ export type CallsSideOptions = {
 
 export function composeCalls({ config, home, server, reports, log }: CallsSideOptions): CallsSide {
   const journal = openJournal({ path: journalPath(home, server), bootId: readBootId(), log })
-  const groups = journaledGroups(createProcessGroups(), journal)
+  const groups = journaledGroups(createProcessGroups(), journal, log)
   const host = createPluginHost(builtInPlugins)
   const environment = toCommandEnvironment(config.environment, config.commandEnvironment)
   const contexts = createCallContexts({
@@ -69,9 +72,13 @@ export function composeCalls({ config, home, server, reports, log }: CallsSideOp
     runs,
     approvals,
     calls,
-    async recover() {
+    async recover(isLost) {
       await interruptCalls(journal, { endOrphan: endProcessGroup, log })
-      for (const result of journal.unstoredResults()) reports.result(result)
+      for (const result of journal.unstoredResults()) {
+        if (isLost(result.generation_id)) calls.stored(result.tool_id)
+        else reports.result(result)
+      }
+      for (const generationId of [...journal.runs.keys()].filter(isLost)) runs.end(generationId)
     },
     async stop() {
       await calls.stop()
@@ -88,12 +95,18 @@ function journalPath(home: string, server: string): string {
 }
 
 /** Process groups that the next codegend can find, should this one be killed. */
-function journaledGroups(groups: ProcessGroups, journal: Journal): ProcessGroups {
+function journaledGroups(groups: ProcessGroups, journal: Journal, log: Log): ProcessGroups {
   return {
     ...groups,
     add(pid, toolId) {
       const group = groups.add(pid, toolId)
-      if (group.startTime !== undefined) journal.append({ kind: 'process', toolId, pid, startTime: group.startTime })
+      const { startTime } = group
+      try {
+        if (startTime !== undefined) journal.append({ kind: 'process', toolId, pid, startTime })
+      } catch (error) {
+        // The process runs already and is still ended by this codegend; only the next one would not know it.
+        log.error('a process could not be written to the journal', error, { toolId })
+      }
       return group
     },
   }

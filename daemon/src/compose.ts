@@ -11,7 +11,7 @@ import { createRunDesk } from '#link/run-desk'
 import type { RunDesk } from '#link/run-desk'
 import { createRunNews } from '#link/run-news'
 import { createRunRequests } from '#link/run-requests'
-import { createSeedRuns } from '#link/seed-runs'
+import { createSeedRuns, isSeedRun } from '#link/seed-runs'
 import type { SeedSinks } from '#link/seed-runs'
 import type { Access } from '#link/send'
 import { createPendingStarts } from '#link/starts'
@@ -58,7 +58,7 @@ export function compose(options: ComposeOptions): Parts {
   }
   const { link, desk, executorId, stopRuns } = composeLink({ home, version, log, outbox, sinks, calls, access })
   calls
-    .recover()
+    .recover(isSeedRun)
     .then(link.start)
     .then(calls.host.load)
     .catch((error: unknown) => log.error('codegend could not begin its work', error))

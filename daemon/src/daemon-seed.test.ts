@@ -4,7 +4,7 @@ import { test } from 'tap'
 import type { Test } from 'tap'
 import { startTestMaestro } from '#link/test-maestro'
 import type { TestExecutor, TestMaestro } from '#link/test-maestro'
-import { startTestDaemon, until } from './test-daemon.ts'
+import { newPlace, startTestDaemon, until } from './test-daemon.ts'
 import type { TestClient, TestDaemon } from './test-daemon.ts'
 
 type Stage = TestDaemon & {
@@ -121,4 +121,20 @@ test("messages that are not the founding document's, and wrong ones, are ignored
   })
   t.match((await executor.receive('tool_result')).payload, { status: 'success' })
   t.match(log(), /not understood/)
+})
+
+test('after a kill nothing of such a run is told to anybody: no other codegend can go on with it', async (t) => {
+  const place = newPlace(t)
+  const maestro = await startTestMaestro(t, { level: 0 })
+  const first = await startTestDaemon(t, maestro.url, place)
+  const client = await first.client()
+  const started = client.request('run/start', { prompt: 'p', cwd: place.project, mode: 'auto', client_ref: 'c-1' })
+  const executor = await maestro.next()
+  await started
+  const call = { tool_name: 'Shell', tool_id: 't-1', generation_id: 'g', parameters: { command: 'sleep 600' } }
+  executor.send({ type: 'run_tool', payload: call })
+  await until(async () => (await client.request('daemon/status', {})).calls_open === 1)
+  await first.daemon.stop('restart')
+  const second = await (await startTestDaemon(t, maestro.url, place)).client()
+  t.match(await second.request('daemon/status', {}), { runs_open: 0, calls_open: 0 })
 })

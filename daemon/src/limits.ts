@@ -53,6 +53,10 @@ export const limits = {
   outputFoldersMax: 50,
   /** Calls that wait or run at once; more are refused. */
   openCallsMax: 500,
+  /** How long finding, deciding and previewing a call may each take. */
+  prepareMsMax: 30_000,
+  /** Characters of a command or diff in what Maestro is told of a question; the owner is shown all of it. */
+  previewCharactersMax: 20_000,
   /** After its time is up or it was cancelled, how long a tool that ignores it is waited for. */
   toolIgnoresMs: 2_500,
   /** How long pieces of a call's output are gathered before they are sent. */

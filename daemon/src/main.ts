@@ -30,6 +30,7 @@ export async function main(args: readonly string[]): Promise<number> {
   try {
     const daemon = await startDaemon(process.env)
     stopOnSignals((reason) => daemon.stop(reason))
+    process.on('uncaughtExceptionMonitor', daemon.crashed)
     await daemon.stopped
     return 0
   } catch (error) {

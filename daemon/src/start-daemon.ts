@@ -20,6 +20,8 @@ export type Daemon = {
   readonly home: string
   /** Resolves when it has stopped, for whatever reason. */
   readonly stopped: Promise<void>
+  /** Notes why this process is about to die, at once. */
+  crashed(error: unknown): void
   /** Takes no more clients, ends open calls and their processes, leaves Maestro and stops its own. The same as `stopped` when asked again. */
   stop(reason: string): Promise<void>
 }
@@ -79,7 +81,7 @@ export async function startDaemon(environment: Environment): Promise<Daemon> {
   }
   log.info('started', { version, home, socketPath })
   if (process.getuid?.() === 0) log.warn('codegend runs as root: what a tool does, it does as root')
-  return { socketPath, home, stopped, stop }
+  return { socketPath, home, stopped, stop, crashed: (error) => log.error('codegend crashed', error) }
 }
 
 /** The daemon clients talk to, whose parts are built right after the socket is there. */

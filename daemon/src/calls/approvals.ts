@@ -3,6 +3,8 @@ import { Failure } from '@codegen/protocol/failure'
 import { limits } from '@codegen/protocol/limits'
 import type { ApprovalQuestion } from '@codegen/protocol/local'
 import type { ApprovalOption, ApprovalRequested, ApprovalResolved } from '@codegen/protocol/wire'
+import { limits as ownLimits } from '#limits'
+import { cutMiddle } from './bound-result.ts'
 import type { CallReports } from './ports.ts'
 
 /** How a question ended. `by` is a word for who answered. */
@@ -94,9 +96,20 @@ function toRequest(question: ApprovalQuestion, parameters: AskedCall['parameters
     tool_id,
     generation_id,
     title,
-    preview,
+    preview: toWirePreview(preview),
     digest: `sha256:${digest}`,
     options,
     expires_in_ms: limits.approvalMsMax,
   }
+}
+
+/** Maestro is told what it is about; a large diff is for the owner's eyes alone. */
+function toWirePreview(preview: ApprovalQuestion['preview']): ApprovalRequested['preview'] {
+  const entries = Object.entries(preview).map(([kind, text]) => [kind, shorten(text)] as const)
+  return Object.fromEntries(entries)
+}
+
+function shorten(text: string): string {
+  const { previewCharactersMax } = ownLimits
+  return (text.length > previewCharactersMax ? cutMiddle(text, previewCharactersMax) : text).toWellFormed()
 }

@@ -428,6 +428,60 @@ test('what a killed codegend had started is interrupted once; what does no harm 
   })
 })
 
+test('what is still open of a run that is over is cancelled, and nothing of another', async (t) => {
+  const { call, calls, runs, root } = createTestCalls(t, { tools: { Shell: { run: untilAborted } } })
+  runs.expect({ clientRef: 'c-2', root, mode: 'auto' })
+  runs.begin({ clientRef: 'c-2', generationId: 'g-2', sessionId: 's-2' })
+  const over = [call(shell), call(shell)]
+  const other = call({ ...shell, generation_id: 'g-2' })
+  await delay(5)
+  calls.endRun('g-1')
+  t.match(await Promise.all(over), [{ status: 'cancelled' }, { status: 'cancelled' }])
+  t.equal(calls.openCount(), 1)
+  await calls.stop()
+  t.match(await other, { status: 'interrupted' })
+})
+
+test("a tool's own question is put in a run that asks, and is a no in any other", async (t) => {
+  const run = async (_: unknown, { ask }: ToolContext): Promise<string> =>
+    String(await ask({ title: 'Read it?', detail: 'all of it' }))
+  const asking = createTestCalls(t, { mode: 'ask', tools: { ReadFile: { run } } })
+  const read = { tool_name: 'ReadFile', parameters: { file_path: 'a' } }
+  const ended = asking.call({ ...read, tool_id: 't-1' })
+  await until(() => asking.asked.length === 1)
+  t.match(asking.asked, [{ title: 'Read it?', preview: { command: 'all of it' } }])
+  asking.approvals.respond('t-1', 'allow', 'test')
+  t.match(await ended, { result: 'true' })
+  const unattended = createTestCalls(t, { mode: 'auto', tools: { ReadFile: { run } } })
+  t.match(await unattended.call(read), { result: 'false' })
+})
+
+test('what Maestro is told of a question is bounded, what the owner sees is whole', async (t) => {
+  const diff = '+line\n'.repeat(100_000)
+  const { call, approvals, asked } = createTestCalls(t, {
+    mode: 'ask',
+    tools: { Edit: { preview: () => Promise.resolve({ diff }) } },
+  })
+  const ended = call({
+    tool_name: 'Edit',
+    tool_id: 't-1',
+    parameters: { file_path: 'a', old_string: 'b', new_string: 'c' },
+  })
+  await until(() => asked.length === 1)
+  t.ok((asked[0]?.preview.diff?.length ?? 0) <= limits.previewCharactersMax)
+  t.equal(approvals.list()[0]?.preview.diff, diff)
+  approvals.respond('t-1', 'deny', 'test')
+  await ended
+})
+
+test('a call that cannot be written down is not run', async (t) => {
+  let ran = 0
+  const { call, journal } = createTestCalls(t, { tools: { Shell: { run: () => String((ran += 1)) } } })
+  journal.close()
+  t.match(await call(shell), { status: 'error', error: { code: 'tool.unavailable', message: /journal/ } })
+  t.equal(ran, 0)
+})
+
 test('a result is told even when the journal cannot be written', async (t) => {
   const { call, journal } = createTestCalls(t, { tools: { Shell: { run: () => (journal.close(), 'done') } } })
   t.match(await call(shell), { status: 'success' })

@@ -1,7 +1,7 @@
 import { Failure } from '@codegen/protocol/failure'
 import { limits as protocolLimits } from '@codegen/protocol/limits'
 import type { CancelTool, RunTool, ToolResult } from '@codegen/protocol/wire'
-import type { Journal, JournalEntry } from '#journal/journal'
+import type { Journal } from '#journal/journal'
 import { limits } from '#limits'
 import type { PluginHost } from '#plugins/host'
 import { failed, stoppedEnding, toFailedEnding } from './ending.ts'
@@ -13,6 +13,7 @@ import type { CallReports } from './ports.ts'
 import { prepareCall } from './prepare-call.ts'
 import { runCall } from './run-call.ts'
 import type { CallParts, PreparedCall } from './run-call.ts'
+import { within } from './within.ts'
 
 /** The tool calls of this machine, from their arrival to their one result. */
 export type Calls = {
@@ -20,6 +21,8 @@ export type Calls = {
   run(call: RunTool): void
   /** Ends a call. One that is not known is recorded as cancelled, so that it never runs. */
   cancel(cancel: CancelTool): void
+  /** The run is over: what is still open of it is cancelled. */
+  endRun(generationId: string): void
   /** Maestro has this result on record. */
   stored(toolId: string): void
   openCount(): number
@@ -34,10 +37,10 @@ export type CallsOptions = CallParts & {
   readonly remoteRoots: readonly string[]
 }
 
-type OpenCall = { readonly controller: AbortController; readonly done: Promise<void> }
+type OpenCall = { readonly generationId: string; readonly controller: AbortController; readonly done: Promise<void> }
 
 export function createCalls(options: CallsOptions): Calls {
-  const { journal, reports, host } = options
+  const { journal, reports } = options
   const open = new Map<string, OpenCall>()
   const lanes = createLanes(protocolLimits.parallelToolsMax)
   let stopped = false
@@ -56,18 +59,25 @@ export function createCalls(options: CallsOptions): Calls {
       const known = journal.calls.get(call.tool_id)
       if (known?.state.kind === 'finished') return reports.result(known.state.result)
       if (open.has(call.tool_id) || stopped) return
-      if (!known) journal.append(toReceived(call, host))
+      const refusal = known ? undefined : noteReceived(call, options)
+      if (refusal) return finish(call, refusal, options)
       if (open.size >= limits.openCallsMax) return finish(call, tooMany, options)
       const controller = new AbortController()
-      open.set(call.tool_id, { controller, done: live(call, controller) })
+      open.set(call.tool_id, { generationId: call.generation_id, controller, done: live(call, controller) })
     },
     cancel({ tool_id, generation_id }) {
       const found = open.get(tool_id)
       if (found) return found.controller.abort(new Failure('client.cancelled', 'This call was cancelled.'))
       if (journal.calls.get(tool_id)?.state.kind === 'finished') return
       const call = { tool_id, generation_id, tool_name: '', parameters: {} }
-      journal.append(toReceived(call, host))
+      noteReceived(call, options)
       finish(call, failed('cancelled', 'client.cancelled', 'This call was cancelled before it ran.'), options)
+    },
+    endRun(generationId) {
+      for (const call of open.values()) {
+        if (call.generationId === generationId)
+          call.controller.abort(new Failure('client.cancelled', 'The run is over.'))
+      }
     },
     stored(toolId) {
       if (journal.calls.has(toolId)) journal.append({ kind: 'stored', toolId })
@@ -90,7 +100,7 @@ type Turn = Pick<PreparedCall, 'cancelled' | 'output'> & { readonly lanes: Lanes
 async function perform(call: RunTool, { lanes, ...turn }: Turn, options: CallsOptions): Promise<Ending> {
   const { journal, log } = options
   try {
-    const prepared = { call, ...turn, ...(await prepareCall(call, options)) }
+    const prepared = { call, ...turn, ...(await within(prepareCall(call, options), limits.prepareMsMax)) }
     const started = (): void => journal.append({ kind: 'started', toolId: call.tool_id })
     const waiting = untilStopped(turn.cancelled)
     const work = (): Promise<Ending> => {
@@ -117,6 +127,8 @@ function untilStopped(signal: AbortSignal): { stopped: Promise<Ending>; end(): v
 function finish(call: RunTool, ending: Ending, { journal, reports, log }: CallsOptions): void {
   const { tool_id, generation_id } = call
   const result: ToolResult = { tool_id, generation_id, ...ending }
+  const { status, duration_ms: durationMs } = ending
+  log.info('call', { tool: call.tool_name, toolId: tool_id, run: generation_id, status, durationMs })
   try {
     journal.append({ kind: 'finished', toolId: tool_id, result })
   } catch (error) {
@@ -126,12 +138,21 @@ function finish(call: RunTool, ending: Ending, { journal, reports, log }: CallsO
   reports.result(result)
 }
 
-function toReceived({ tool_id, generation_id, tool_name }: RunTool, host: PluginHost): JournalEntry {
-  return {
-    kind: 'received',
-    toolId: tool_id,
-    generationId: generation_id,
-    toolName: tool_name,
-    repeatable: host.isRepeatable(tool_name),
+/** A call that cannot be written down is not run: nobody could tell later whether it was. */
+function noteReceived(
+  { tool_id, generation_id, tool_name }: RunTool,
+  { journal, host, log }: CallsOptions,
+): Ending | undefined {
+  const call = { toolId: tool_id, generationId: generation_id, toolName: tool_name }
+  try {
+    journal.append({ kind: 'received', ...call, repeatable: host.isRepeatable(tool_name) })
+    return undefined
+  } catch (error) {
+    log.error('a call could not be written to the journal', error, { toolId: tool_id })
+    return failed(
+      'error',
+      'tool.unavailable',
+      'codegend cannot write its journal, so it runs nothing; is the disk full?',
+    )
   }
 }

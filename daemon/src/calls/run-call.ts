@@ -14,6 +14,7 @@ import { failed, stoppedEnding, stoppedStatus, toEnding, toFailedEnding } from '
 import type { Ending } from './ending.ts'
 import type { KnownRuns } from './known-runs.ts'
 import type { LiveOutput } from './live-output.ts'
+import { within } from './within.ts'
 
 /** A call that was accepted: what was asked, by which run, of which tool, and where. */
 export type PreparedCall = {
@@ -42,7 +43,7 @@ export async function runCall(prepared: PreparedCall, parts: CallParts, started:
   const { call, tool, cancelled } = prepared
   try {
     if (cancelled.aborted) return stoppedEnding(cancelled)
-    const decision = await decideCall(prepared, parts)
+    const decision = await within(decideCall(prepared, parts), limits.prepareMsMax)
     if (decision.kind === 'deny') return failed('denied', 'tool.denied', decision.reason)
     if (decision.kind === 'ask') {
       const refused = await askOwner(prepared, parts)
@@ -74,12 +75,14 @@ async function decideCall({ call, run, tool, cwd }: PreparedCall, { contexts, ru
 }
 
 /** Undefined when the owner said yes. */
-async function askOwner(prepared: PreparedCall, { contexts, approvals, runs }: CallParts): Promise<Ending | undefined> {
+async function askOwner(prepared: PreparedCall, parts: CallParts): Promise<Ending | undefined> {
+  const { contexts, approvals, runs } = parts
   const { call, run, tool, cancelled } = prepared
-  const context = contexts.create(
-    toPlace(prepared, { signal: cancelled, consented: true, timeoutMs: protocolLimits.toolCallMsMax }),
-  )
-  const preview = tool.preview ? await tool.preview(call.parameters, context) : toPreview(call)
+  const place = toPlace(prepared, parts, { signal: cancelled, consented: true, timeoutMs: limits.prepareMsMax })
+  const context = contexts.create(place)
+  const preview = tool.preview
+    ? await within(tool.preview(call.parameters, context), limits.prepareMsMax)
+    : toPreview(call)
   const { tool_id, generation_id, tool_name, parameters } = call
   const question = { tool_id, generation_id, tool_name, title: titleOf(call), preview, parameters }
   const { outcome, always, by } = await approvals.ask(question, cancelled)
@@ -93,8 +96,12 @@ async function askOwner(prepared: PreparedCall, { contexts, approvals, runs }: C
 
 function titleOf({ tool_name, parameters }: RunTool): string {
   const subject = parameters['command'] ?? parameters['file_path'] ?? parameters['url']
-  return (typeof subject === 'string' ? `${tool_name} ${subject}` : tool_name).slice(0, 1_000).toWellFormed()
+  const title = typeof subject === 'string' ? `${tool_name} ${subject}` : tool_name
+  return title.slice(0, titleCharactersMax).toWellFormed()
 }
+
+/** The wire's. */
+const titleCharactersMax = 1_000
 
 function toPreview({ parameters }: RunTool): { command: string } {
   return { command: JSON.stringify(parameters, undefined, 2) }
@@ -107,7 +114,7 @@ async function runWithin(prepared: PreparedCall, parts: CallParts, consented: bo
   const timer = setTimeout(() => deadline.abort(timedOut(tool, timeoutMs)), timeoutMs)
   const signal = AbortSignal.any([cancelled, deadline.signal])
   const ignored = afterIgnoring(signal)
-  const place = toPlace(prepared, { signal, consented, timeoutMs })
+  const place = toPlace(prepared, parts, { signal, consented, timeoutMs })
   try {
     const returned = Promise.resolve(tool.run(call.parameters, parts.contexts.create(place)))
     const winner = await Promise.race([returned.then(toEnding), ignored.promise])
@@ -154,9 +161,11 @@ function afterIgnoring(signal: AbortSignal): { promise: Promise<'ignored'>; stop
 }
 
 function toPlace(
-  { call, run, tool, cwd, output }: PreparedCall,
+  prepared: PreparedCall,
+  parts: CallParts,
   how: Pick<CallPlace, 'signal' | 'consented' | 'timeoutMs'>,
 ): CallPlace {
+  const { call, run, tool, cwd, output } = prepared
   return {
     toolId: call.tool_id,
     generationId: run.generationId,
@@ -165,6 +174,19 @@ function toPlace(
     cwd,
     ...how,
     output: (chunk, stream) => output.add(chunk, stream),
-    ask: () => Promise.resolve(false),
+    ask: ({ title, detail }) => askForTool(prepared, parts, { title, command: detail ?? title }),
   }
+}
+
+/** A tool's own question. Only a run that asks has somebody to put it to; in any other the answer is no. */
+async function askForTool(
+  { call, run, cancelled }: PreparedCall,
+  { approvals }: CallParts,
+  { title, command }: { title: string; command: string },
+): Promise<boolean> {
+  if (run.mode !== 'ask') return false
+  const { tool_id, generation_id, tool_name, parameters } = call
+  const shown = { title: title.slice(0, titleCharactersMax).toWellFormed(), preview: { command } }
+  const { outcome } = await approvals.ask({ tool_id, generation_id, tool_name, parameters, ...shown }, cancelled)
+  return outcome === 'allowed'
 }

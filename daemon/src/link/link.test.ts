@@ -65,8 +65,9 @@ test('the address of Maestro is read, or refused in one sentence without its sec
   t.match(parseTarget('wss://m.example/v1/executor').http, { secure: true, host: 'm.example', port: '443' })
   t.match(parseTarget('ws://[::1]:7717'), {
     socketUrl: 'ws://[::1]:7717/v1/executor',
-    http: { host: '::1', port: '7717' },
+    http: { base: '', host: '::1', port: '7717' },
   })
+  t.match(parseTarget('wss://m.example/team/v1/executor').http, { base: '/team' })
   t.match(parseTarget('ws+unix:/a/b.sock:/v1/executor').http, { socketPath: '/a/b.sock' })
   for (const url of [
     '',

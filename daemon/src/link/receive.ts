@@ -25,6 +25,7 @@ export function receiveFrame(frame: MaestroFrame, { calls, runs, outbox, log, dr
     case 'run_event':
       return runs.event(frame.payload)
     case 'run_finished':
+      calls.endRun(frame.payload.generation_id)
       return runs.finished(frame.payload)
     case 'stored': {
       const { ref } = frame.payload

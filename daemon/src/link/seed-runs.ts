@@ -33,6 +33,13 @@ export type SeedRuns = {
   stop(): void
 }
 
+/** Whether a run was one of a server of level 0. No other codegend can go on with it. */
+export function isSeedRun(generationId: string): boolean {
+  return generationId.startsWith(idPrefix)
+}
+
+const idPrefix = 'seed-'
+
 /** Where the results of the open runs go, by run: its own connection. */
 export type SeedSinks = Map<string, { result(result: ToolResult): void }>
 
@@ -52,6 +59,7 @@ type OpenRun = {
   readonly socket: WebSocket
   readonly openCalls: Set<string>
   cancelled: boolean
+  ended: boolean
 }
 
 export function createSeedRuns(parts: SeedRunsParts): SeedRuns {
@@ -63,7 +71,7 @@ export function createSeedRuns(parts: SeedRunsParts): SeedRuns {
       const wish = await toStartRun(parameters)
       const socket = await dialSeed(access, parts, signal)
       const held = holdUntilOpen(viewer)
-      const generationId = `seed-${randomUUID()}`
+      const generationId = `${idPrefix}${randomUUID()}`
       const detach = viewers.attach(generationId, held.viewer)
       const opened = openRun(parts, { generationId, socket, wish })
       open.set(generationId, opened)
@@ -120,7 +128,7 @@ function openRun(parts: SeedRunsParts, { generationId, socket, wish }: Opening):
   known.begin({ clientRef, generationId, sessionId: generationId })
   const start = { generationId, clientRef, prompt, cwd, mode }
   const run = createSeedRun(start, (event) => void viewers.event(event))
-  const opened: OpenRun = { run, socket, openCalls: new Set(), cancelled: false }
+  const opened: OpenRun = { run, socket, openCalls: new Set(), cancelled: false, ended: false }
   parts.sinks.set(generationId, { result: (result) => takeResult(parts, opened, result) })
   socket.on('message', (data: RawData) => {
     try {
@@ -144,27 +152,26 @@ function receive({ calls }: SeedRunsParts, { run, openCalls }: OpenRun, text: st
   calls.run(call)
 }
 
-function takeResult({ calls }: SeedRunsParts, { run, socket, openCalls }: OpenRun, result: ToolResult): void {
-  const payload = run.result(result)
+function takeResult({ calls, sinks }: SeedRunsParts, opened: OpenRun, result: ToolResult): void {
+  const { run, socket, openCalls } = opened
   openCalls.delete(result.tool_id)
+  const payload = opened.ended ? undefined : run.result(result)
   if (payload) sendFrame(socket, { type: 'tool_result', payload }, seedFrameBytesMax)
   // Nobody confirms a result here: it is on its way, or its run is over.
   calls.stored(result.tool_id)
+  if (opened.ended && openCalls.size === 0) sinks.delete(run.generationId)
 }
 
 /** A server of this kind names no limit; this is what most take by default. */
 const seedFrameBytesMax = 1024 * 1024
 
-function endRun(
-  { calls, known, sinks, viewers }: SeedRunsParts,
-  { run, openCalls }: OpenRun,
-  outcome: SeedOutcome,
-): void {
-  const { generationId: generation_id } = run
-  for (const tool_id of openCalls) calls.cancel({ tool_id, generation_id, reason: 'the run has ended', grace_ms: 0 })
-  const finished = run.end(outcome)
-  sinks.delete(generation_id)
-  known.end(generation_id)
+function endRun({ calls, known, sinks, viewers }: SeedRunsParts, opened: OpenRun, outcome: SeedOutcome): void {
+  const { generationId } = opened.run
+  opened.ended = true
+  calls.endRun(generationId)
+  const finished = opened.run.end(outcome)
+  if (opened.openCalls.size === 0) sinks.delete(generationId)
+  known.end(generationId)
   viewers.finished(finished)
 }
 

@@ -39,7 +39,7 @@ export function sendFrame(socket: WebSocket, frame: ExecutorFrame, bytesMax: num
 export async function getJson({ target, token }: Access, path: string, signal: AbortSignal): Promise<unknown> {
   const { http } = target
   const options: RequestOptions = {
-    path,
+    path: `${http.base}${path}`,
     headers: { ...authorization(token), accept: 'application/json' },
     signal: AbortSignal.any([signal, AbortSignal.timeout(limits.httpMsMax)]),
     ...('socketPath' in http ? { socketPath: http.socketPath } : { host: http.host, port: http.port }),

@@ -6,10 +6,11 @@ export type Target = {
   readonly shown: string
   /** What the WebSocket is opened with. */
   readonly socketUrl: string
-  /** What the HTTP interface is asked with. */
-  readonly http:
+  /** What the HTTP interface is asked with. `base` is what comes before `/v1`. */
+  readonly http: { readonly base: string } & (
     | { readonly secure: boolean; readonly host: string; readonly port: string }
     | { readonly socketPath: string }
+  )
 }
 
 const form = 'it has to look like wss://host:port/v1/executor or ws+unix:/path/to.sock:/v1/executor'
@@ -32,7 +33,7 @@ export function parseTarget(url: string): Target {
   // Brackets belong to the URL's spelling of an IPv6 address, not to the address.
   const host = parsed.hostname.replace(/^\[(.*)\]$/, '$1')
   const port = parsed.port || (secure ? '443' : '80')
-  return { shown: parsed.href, socketUrl: parsed.href, http: { secure, host, port } }
+  return { shown: parsed.href, socketUrl: parsed.href, http: { base: toBase(parsed.pathname), secure, host, port } }
 }
 
 function toUnixTarget(url: string, parsed: URL): Target {
@@ -40,7 +41,11 @@ function toUnixTarget(url: string, parsed: URL): Target {
   if (!socketPath.startsWith('/') || !path?.startsWith('/')) {
     throw new Failure('config.invalid', `CODEGEN_MAESTRO_URL is "${shorten(url)}"; ${form}.`)
   }
-  return { shown: url, socketUrl: url, http: { socketPath } }
+  return { shown: url, socketUrl: url, http: { base: toBase(path), socketPath } }
+}
+
+function toBase(path: string): string {
+  return path.replace(/\/v1\/executor\/?$/, '').replace(/\/$/, '')
 }
 
 function shorten(url: string): string {
