@@ -10,7 +10,7 @@ export type UnknownFrame = { readonly type: string; readonly unknown: true }
 
 /**
  * Makes the one reader of frames for a side of the wire: text -> a typed frame. Unknown types come back as such, unknown fields are
- * ignored and nothing is coerced. Fails with request.unparsable (not JSON, close 1007), request.malformed (no type or payload, or nested
+ * ignored, of a duplicate key the last one counts (at both ends), and nothing is coerced. Fails with request.unparsable (not JSON, close 1007), request.malformed (no type or payload, or nested
  * deeper than limits.jsonDepthMax) or message.invalid, naming the field's path.
  */
 export function frameReader<const Messages extends readonly Message[]>(
