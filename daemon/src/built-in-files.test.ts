@@ -424,10 +424,7 @@ test('a preview shows the whole change and does nothing', async (t) => {
   t.notOk(existsSync(join(root, 'b.txt')))
   await call.read({ file_path: 'a.txt' })
   const edit = { file_path: 'a.txt', old_string: 'one', new_string: 'two' }
-  t.equal(
-    (await call.previewEdit(edit)).diff,
-    'Edited a.txt (4 bytes now): 1 replacement.\n@@ -1,1 +1,1 @@\n-one\n+two',
-  )
+  t.equal((await call.previewEdit(edit)).diff, 'Edit a.txt: 1 replacement.\n@@ -1,1 +1,1 @@\n-one\n+two')
   t.equal(readFileSync(join(root, 'a.txt'), 'utf8'), 'one\n')
   await call.edit(edit)
 })

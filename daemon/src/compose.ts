@@ -54,7 +54,7 @@ export function compose(options: ComposeOptions): Parts {
   const calls = composeCalls({ config, home, server: target.shown, reports, log })
   const access = async (signal: AbortSignal): Promise<Access> => {
     await maestro?.ready(signal)
-    return { target, token: maestro ? maestro.token : config.token }
+    return { target, token: maestro ? maestro.token : config.readToken() }
   }
   const { link, desk, executorId, stopRuns } = composeLink({ home, version, log, outbox, sinks, calls, access })
   calls

@@ -35,7 +35,8 @@ function withFile(t: Test, content: unknown): string {
 test('without a file and variables there is a home below HOME and nothing else', (t) => {
   const home = newFolder(t)
   const config = loadConfig({ HOME: home })
-  t.match(config, { home: join(home, '.codegen'), maestroUrl: undefined, token: undefined, remoteRoots: [] })
+  t.match(config, { home: join(home, '.codegen'), maestroUrl: undefined, remoteRoots: [] })
+  t.equal(config.readToken(), undefined)
   t.end()
 })
 
@@ -53,7 +54,6 @@ test('every key of the file is read, and the environment wins', (t) => {
   const config = loadConfig({ CODEGEN_HOME: home })
   t.match(config, {
     maestroUrl: 'wss://maestro.example/v1/executor',
-    token: 'from-file',
     remoteRoots: ['/srv/work'],
     commandEnvironment: ['JIRA_URL'],
     allowedHosts: ['wiki.local'],
@@ -63,9 +63,16 @@ test('every key of the file is read, and the environment wins', (t) => {
       OPENAI_API_KEY: 'key-from-file',
     },
   })
+  t.equal(config.readToken(), 'from-file')
+  writeFileSync(join(home, 'token'), 'renewed')
+  t.equal(config.readToken(), 'renewed', 'without a restart (PR-23)')
+  rmSync(join(home, 'token'))
+  t.equal(config.readToken(), 'renewed')
+  writeFileSync(join(home, 'token'), 'again')
   const variables = { CODEGEN_MAESTRO_URL: 'ws://other', CODEGEN_TOKEN: 'given', CODEGEN_MODEL: 'large' }
   const other = loadConfig({ CODEGEN_HOME: home, ...variables })
-  t.match(other, { maestroUrl: 'ws://other', token: 'given', maestroEnvironment: { CODEGEN_MODEL: 'large' } })
+  t.match(other, { maestroUrl: 'ws://other', maestroEnvironment: { CODEGEN_MODEL: 'large' } })
+  t.equal(other.readToken(), 'given')
   t.end()
 })
 

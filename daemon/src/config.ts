@@ -12,7 +12,8 @@ export type Config = {
   readonly home: string
   /** Where Maestro is; undefined: codegend starts one of its own. */
   readonly maestroUrl: string | undefined
-  readonly token: string | undefined
+  /** The token as it is now: a file may be given a new one while codegend runs. */
+  readToken(): string | undefined
   /** Folders in which runs may work that were not started from this machine. */
   readonly remoteRoots: readonly string[]
   /** Names of environment variables that commands get besides the usual ones. */
@@ -37,12 +38,19 @@ export function loadConfig(environment: Environment): Config {
     home,
     environment,
     maestroUrl: environment['CODEGEN_MAESTRO_URL'] || file.maestro_url,
-    token: environment['CODEGEN_TOKEN'] || (tokenFile && readSecret(tokenFile, 'token_file')),
+    readToken: tokenReader(environment['CODEGEN_TOKEN'], tokenFile),
     remoteRoots: file.remoteRoots ?? [],
     commandEnvironment: file.env ?? [],
     allowedHosts: file.allowedHosts ?? [],
     maestroEnvironment: withModel(environment, file.model ?? {}, home),
   }
+}
+
+/** Fails when there is no token in the file now; later the last one that was there counts. */
+function tokenReader(given: string | undefined, file: string | undefined): () => string | undefined {
+  if (given || file === undefined) return () => given || undefined
+  let last = readSecret(file, 'token_file')
+  return () => (last = readIfThere(file)?.trim() || last)
 }
 
 type ConfigFile = {

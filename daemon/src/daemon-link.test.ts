@@ -385,6 +385,18 @@ test('watching a run that has ended shows it to its end, even to whoever has see
   t.match(client.told, [{ method: 'run/finished', parameters: { status: 'completed' } }])
 })
 
+test('a run that cannot be shown is asked for again, or its viewer is told', async (t) => {
+  const stage = await connected(t)
+  const { executor } = stage
+  const client = await withRun(t, stage)
+  const error = { message: 'no', ref: 'subscribe:g-1', fatal: false }
+  executor.send({ type: 'error', payload: { ...error, code: 'postgres.unreachable', retryable: true } })
+  t.equal((await executor.receive('subscribe')).payload.generation_id, 'g-1')
+  executor.send({ type: 'error', payload: { ...error, code: 'run.unknown', retryable: false } })
+  await until(() => client.told.length === 1)
+  t.match(client.told, [{ method: 'run/finished', parameters: { error: { code: 'run.unknown' } } }])
+})
+
 test('a run nobody watches any more is not sent any more', async (t) => {
   const stage = await connected(t)
   const client = await withRun(t, stage)

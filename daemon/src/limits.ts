@@ -80,6 +80,8 @@ export const limits = {
   outboxMessagesMax: 20_000,
   /** Events kept for a viewer until its request was answered. */
   viewerHeldEventsMax: 10_000,
+  /** Pause before a run that could not be shown is asked for again. */
+  showAgainMs: 1_000,
   /** After a run has ended, how long a viewer waits for events it lacks before it is told of the end anyway. */
   lastEventsMs: 2_000,
   /** One answer of Maestro's HTTP interface. */

@@ -59,10 +59,10 @@ export function createLink(options: LinkOptions): Link {
     },
     state: states.now,
     ready(signal) {
-      const state = states.now()
-      if (state.kind === 'waiting' && !state.failure.retryable) return Promise.reject(state.failure)
+      const connecting = states.untilConnected(signal)
+      // Somebody wants it now, and may have mended what was wrong.
       pause.wake()
-      return states.untilConnected(signal)
+      return connecting
     },
     redial(afterMs) {
       clearTimeout(redialTimer)

@@ -44,8 +44,7 @@ export function receiveFrame(frame: MaestroFrame, { calls, runs, outbox, log, dr
         reason: frame.payload.message,
         ref: frame.payload.ref,
       })
-      if (!frame.payload.retryable) runs.refused(frame.payload)
-      return
+      return runs.refused(frame.payload)
     case 'welcome':
     case 'agent_message_delta':
       // A second welcome says nothing new, and at this level text comes as an event.

@@ -1,5 +1,6 @@
 import { Failure, isFailureCode } from '@codegen/protocol/failure'
 import type { RunEvent, RunFinished, RunStarted, Welcome, WireError } from '@codegen/protocol/wire'
+import { limits } from '#limits'
 import { requestCancel, subscribe } from './run-requests.ts'
 import type { RunParts } from './run-requests.ts'
 import type { StartedRun } from './starts.ts'
@@ -45,12 +46,35 @@ export function createRunNews(parts: RunParts): RunNews {
       viewers.finished(outcome)
       outbox.offer({ type: 'stored', payload: { ref: `run_finished:${generation_id}` } })
     },
-    refused({ ref = '', code, message }) {
-      const failure = new Failure(isFailureCode(code) ? code : 'server.unreachable', message)
+    refused(error) {
+      const { ref = '', retryable } = error
+      const generationId = toSubscribed(ref)
+      if (generationId !== undefined) return showAgain(parts, generationId, error)
+      if (retryable) return
+      const failure = toFailure(error)
       outbox.refused(ref, failure)
       if (ref.startsWith('start_run:')) endStart(parts, ref.slice('start_run:'.length), failure)
     },
   }
+}
+
+function toSubscribed(ref: string): string | undefined {
+  return ref.startsWith('subscribe:') ? ref.slice('subscribe:'.length) : undefined
+}
+
+/** The server could not show a run. If it may be able to later it is asked again, else its viewers are told. */
+function showAgain(parts: RunParts, generationId: string, error: WireError): void {
+  const { viewers } = parts
+  const { code, message } = error
+  if (!error.retryable)
+    return viewers.finished({ generation_id: generationId, status: 'failed', error: { code, message } })
+  setTimeout(() => {
+    if (viewers.isWatched(generationId)) subscribe(parts, generationId, viewers.restart(generationId))
+  }, limits.showAgainMs).unref()
+}
+
+function toFailure({ code, message }: WireError): Failure {
+  return new Failure(isFailureCode(code) ? code : 'server.unreachable', message)
 }
 
 /** Ties the server's id to the folder that was given here. A run nobody waits for any more is ended again. */
