@@ -423,17 +423,18 @@ test('a run is found by an unambiguous beginning of its id', async (t) => {
     ...{ session_id: 's', status: 'completed', prompt: 'p'.repeat(5_000), cwd: '/', mode: 'ask', model: 'm' },
     ...{ created_at: '', finished_at: null, turns: 1, input_tokens: 1, output_tokens: 1, error: null },
   }
-  daemon.runs = ['abc-1', 'abc-2', 'xyz-3'].map((generation_id) => ({ ...run, generation_id }))
-  t.match(await peer.request('run/get', { generation_id: 'x' }), { generation_id: 'xyz-3' })
-  t.match(await peer.request('run/get', { generation_id: 'abc-1' }), { generation_id: 'abc-1' })
-  await t.rejects(peer.request('run/get', { generation_id: 'abc' }), { message: /abc-1 and abc-2/ })
+  daemon.runs = ['abcdefgh-1', 'abcdefgh-2', 'xyzxyzxyz-3'].map((generation_id) => ({ ...run, generation_id }))
+  t.match(await peer.request('run/get', { generation_id: 'x' }), { generation_id: 'xyzxyzxyz-3' })
+  t.match(await peer.request('run/get', { generation_id: 'abcdefgh-1' }), { generation_id: 'abcdefgh-1' })
+  await t.rejects(peer.request('run/get', { generation_id: 'abc' }), { message: /abcdefgh-1 and abcdefgh-2/ })
+  await t.rejects(peer.request('run/get', { generation_id: 'abcdefgh-' }), { message: /abcdefgh-1 and abcdefgh-2/ })
   await t.rejects(peer.request('run/get', { generation_id: 'nope' }), { code: 'run.unknown' })
   const { runs } = await peer.request('run/list', { limit: 2 })
   t.same(
     runs.map(({ generation_id, prompt }) => [generation_id, prompt.length]),
     [
-      ['abc-1', 1_000],
-      ['abc-2', 1_000],
+      ['abcdefgh-1', 1_000],
+      ['abcdefgh-2', 1_000],
     ],
   )
 })

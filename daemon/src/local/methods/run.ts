@@ -7,6 +7,8 @@ import type { LocalDaemon, RunSummary } from '#local/ports'
 
 const listLimitDefault = 20
 const listLimitMax = 200
+/** What is shorter cannot be a whole id, and Maestro need not be asked for it. */
+const wholeIdCharactersMin = 8
 
 /** Starts a run and attaches the client to it. A client that leaves before it has its answer takes the run with it. */
 export async function startRun({
@@ -43,11 +45,13 @@ export async function listRuns({ daemon, parameters, signal }: Call<'run/list'>)
 
 /** One run by its id or an unambiguous beginning of it. */
 export async function getRun({ daemon, parameters, signal }: Call<'run/get'>): Promise<RunSummary> {
+  const { generation_id } = parameters
+  if (generation_id.length < wholeIdCharactersMin) return findByBeginning(daemon, generation_id, signal)
   try {
-    return await daemon.getRun(parameters.generation_id, signal)
+    return await daemon.getRun(generation_id, signal)
   } catch (failure) {
     if (!(failure instanceof Failure) || failure.code !== 'run.unknown') throw failure
-    return findByBeginning(daemon, parameters.generation_id, signal)
+    return findByBeginning(daemon, generation_id, signal)
   }
 }
 
