@@ -420,7 +420,7 @@ test('a preview shows the whole change and does nothing', async (t) => {
   const lines = Array.from({ length: 1_000 }, (_, index) => `line ${index}\n`).join('')
   const { root, call } = workspace(t, { 'a.txt': 'one\n' })
   const write = await call.previewWrite({ file_path: 'b.txt', content: lines })
-  t.match(write.diff, /^Created b\.txt: 1,000 lines, .*\n@@ -0,0 \+1,1000 @@\n\+line 0\n(.*\n)*\+line 999$/)
+  t.match(write.diff, /^Create b\.txt: 1,000 lines, .*\n@@ -0,0 \+1,1000 @@\n\+line 0\n(.*\n)*\+line 999$/)
   t.notOk(existsSync(join(root, 'b.txt')))
   await call.read({ file_path: 'a.txt' })
   const edit = { file_path: 'a.txt', old_string: 'one', new_string: 'two' }

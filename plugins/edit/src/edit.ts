@@ -30,7 +30,8 @@ async function edit(parameters: EditParameters, { files }: ToolContext): Promise
 async function previewEdit(parameters: EditParameters, { files }: ToolContext): Promise<ToolPreview> {
   const plan = await planEdit(parameters, files)
   const bounds = { linesMax: limits.previewLinesMax, charactersMax: limits.previewCharactersMax }
-  return { diff: `${outcomeOf(plan, parameters.file_path)}.\n${unifiedDiff(plan.before, plan.after, bounds).text}` }
+  const head = `Edit ${shownPath(parameters.file_path)}: ${toCount(plan.replacements, 'replacement')}.`
+  return { diff: `${head}\n${unifiedDiff(plan.before, plan.after, bounds).text}` }
 }
 
 function outcomeOf({ replacements, bytes }: EditPlan, path: string): string {

@@ -32,7 +32,7 @@ async function writeFile(parameters: WriteFileParameters, { files }: ToolContext
   const note = plan.kind === 'create' ? await noteOnSameName(files, path) : ''
   const diff = shownDiff(plan)
   return {
-    text: `${outcomeOf(plan, diff, shownPath(path))}${note}\n${diff.text}`.trimEnd(),
+    text: `${outcomeOf(plan, diff, { path: shownPath(path), created: 'Created', replaced: 'Replaced' })}${note}\n${diff.text}`.trimEnd(),
     structured: {
       kind: 'file_change',
       path,
@@ -49,7 +49,8 @@ async function previewWrite(parameters: WriteFileParameters, { files }: ToolCont
   const plan = await planWrite(parameters, files)
   const bounds = { linesMax: limits.previewLinesMax, charactersMax: limits.previewCharactersMax }
   const diff = unifiedDiff(plan.before, plan.after, bounds)
-  return { diff: `${outcomeOf(plan, diff, shownPath(parameters.file_path))}\n${diff.text}`.trimEnd() }
+  const words = { path: shownPath(parameters.file_path), created: 'Create', replaced: 'Replace' }
+  return { diff: `${outcomeOf(plan, diff, words)}\n${diff.text}`.trimEnd() }
 }
 
 /** A model has just written the new file: it is shown no more than its beginning. */
@@ -58,14 +59,16 @@ function shownDiff({ kind, before, after }: WritePlan): Diff {
   return unifiedDiff(before, after, { linesMax, charactersMax: limits.diffCharactersMax })
 }
 
-function outcomeOf(plan: WritePlan, diff: Diff, path: string): string {
+type OutcomeWords = { readonly path: string; readonly created: string; readonly replaced: string }
+
+function outcomeOf(plan: WritePlan, diff: Diff, { path, created, replaced }: OutcomeWords): string {
   const now = `${toCount(linesOf(plan.after).length, 'line')}, ${toBytes(plan.bytes.byteLength)}`
-  if (plan.kind === 'create') return `Created ${path}: ${now}.`
+  if (plan.kind === 'create') return `${created} ${path}: ${now}.`
   const before = toBytes(plan.bytesBefore)
-  if (plan.kind === 'replace-unread') return `Replaced ${path}, which was no readable text (${before}): now ${now}.`
+  if (plan.kind === 'replace-unread') return `${replaced} ${path}, which was no readable text (${before}): now ${now}.`
   const change =
     diff.text === '' ? 'only line ends or encoding differ' : `+${diff.linesAdded} -${diff.linesRemoved} lines`
-  return `Replaced ${path}: ${change}; now ${now}, before ${before}.${traitsOf(plan)}`
+  return `${replaced} ${path}: ${change}; now ${now}, before ${before}.${traitsOf(plan)}`
 }
 
 function traitsOf({ encoding, encodingLeft, after }: WritePlan): string {
