@@ -1,5 +1,6 @@
 import { Failure } from '@codegen/protocol/failure'
 import { limits } from '@codegen/protocol/limits'
+import { nearestVerb } from './nearest-verb.ts'
 
 /** What the command line asks for. */
 export type Command =
@@ -106,9 +107,7 @@ function isVerb(word: string): word is keyof typeof verbs {
 }
 
 function parseRun(first: string | undefined, { flags, values, words, isPromptOnly }: Split): Command {
-  if (first !== undefined && !isPromptOnly && laterVerbs.has(first)) {
-    throw usage(`codegen ${first} does not exist yet; for a prompt write: codegen -- "${words.join(' ')}"`)
-  }
+  if (first !== undefined && !isPromptOnly) refuseAlmostVerb(first, words)
   const modes = (['ask', 'auto', 'read-only'] as const).filter((name) => flags.has(name))
   if (modes.length > 1) throw usage(`--${modes[0]} and --${modes[1]} cannot both be meant; choose one.`)
   const cwd = values.get('cwd')
@@ -124,6 +123,14 @@ function parseRun(first: string | undefined, { flags, values, words, isPromptOnl
     ...(model === undefined ? {} : { model }),
     ...(turns === undefined ? {} : { maxTurns: parseTurns(turns) }),
   }
+}
+
+/** A prompt costs time and money: a single word that is nearly a command is not sent to a model. */
+function refuseAlmostVerb(first: string, words: readonly string[]): void {
+  const asPrompt = `for a prompt write: codegen -- "${words.join(' ')}"`
+  if (laterVerbs.has(first)) throw usage(`codegen ${first} does not exist yet; ${asPrompt}`)
+  const verb = words.length === 1 ? nearestVerb(first, Object.keys(verbs)) : undefined
+  if (verb !== undefined) throw usage(`There is no codegen ${first}; did you mean codegen ${verb}? Else, ${asPrompt}`)
 }
 
 function parseTurns(text: string): number {

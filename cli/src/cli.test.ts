@@ -299,13 +299,19 @@ test('bad command lines are one sentence and exit 2 (CL-11)', async (t) => {
     [['attach'], /takes the id/],
     [['status', '--auto'], /has no option --auto/],
     [['doctor'], /does not exist yet/],
+    [['stauts'], /did you mean codegen status/],
+    [['log'], /takes the id/],
+    [['logs'], /did you mean codegen log/],
+    [[], /a conversation without one is not built yet/, { terminal: 80 }],
   ]
   const ends = cases.map(async ([words, sentence, options]) => {
     const { code, stdout, stderr } = await codegen(words, options).ended
     t.equal(code, 2, words.join(' ').slice(0, 40))
-    t.match(stderr, sentence)
-    t.match(stderr, /^codegen: [^\n]+\n$/)
-    t.equal(stdout, '')
+    // A terminal shows both as one.
+    const complaint = options?.terminal ? stdout : stderr
+    t.match(complaint, sentence)
+    t.match(complaint, /^codegen: [^\n]+\n$/)
+    t.equal(stdout.length + stderr.length, complaint.length)
   })
   await Promise.all(ends)
   t.same(daemon.asked, [])
@@ -320,6 +326,7 @@ test('prompts that look like something else (CL-11)', async (t) => {
     [['--', '--auto'], '--auto'],
     [['--', 'status'], 'status'],
     [['-v is broken, repair it'], '-v is broken, repair it'],
+    [['hello'], 'hello'],
     [['--read-only', '--', '-', '--json'], '- --json'],
     [['review this'], 'review this\n\nline 1\nline 2', { input: 'line 1\r\nline 2\n' }],
     [[], 'only piped ü', { input: 'only piped ü' }],
