@@ -1,50 +1,9 @@
-import { spawn } from 'node:child_process'
-import type { ChildProcess } from 'node:child_process'
-import { once } from 'node:events'
 import { mkdirSync, readdirSync, readFileSync, readlinkSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { test } from 'tap'
-import type { Test } from 'tap'
 import { startTestMaestro } from '#link/test-maestro'
-import type { TestExecutor, TestMaestro } from '#link/test-maestro'
 import { connectClient, newPlace, until } from './test-daemon.ts'
-import type { Place } from './test-daemon.ts'
-
-const program = fileURLToPath(new URL('../bin/codegend.js', import.meta.url))
-
-type Process = {
-  readonly child: ChildProcess
-  readonly ended: Promise<{ code: number | null; stdout: string; stderr: string }>
-}
-
-/** codegend as a user starts it, from the sources. */
-function run(t: Test, environment: Place['environment'], args: readonly string[] = []): Process {
-  const child = spawn(process.execPath, ['--conditions=codegen-source', program, ...args], {
-    env: Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== undefined)),
-    stdio: ['ignore', 'pipe', 'pipe'],
-  })
-  t.teardown(async () => {
-    child.kill('SIGKILL')
-    await ended
-  })
-  let [stdout, stderr] = ['', '']
-  child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text))
-  child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text))
-  const ended = once(child, 'close').then(() => ({ code: child.exitCode, stdout, stderr }))
-  return { child, ended }
-}
-
-function socketOf({ home }: Place): string {
-  return join(home, 'run', 'codegend.sock')
-}
-
-async function started(t: Test, place: Place, maestro: TestMaestro): Promise<Process & { executor: TestExecutor }> {
-  const running = run(t, { ...place.environment, CODEGEN_MAESTRO_URL: maestro.url })
-  const executor = await maestro.next()
-  executor.welcome()
-  return { ...running, executor }
-}
+import { run, socketOf, started } from './test-process.ts'
 
 test('--help and --version answer and leave; anything else is a usage error', async (t) => {
   const { environment } = newPlace(t)
@@ -54,28 +13,26 @@ test('--help and --version answer and leave; anything else is a usage error', as
   t.match(answers[2], { code: 2, stdout: '', stderr: 'codegend takes no "--prot"; see codegend --help.\n' })
 })
 
-test('a wrong config is one sentence and exit 2 (DM-15)', async (t) => {
+test('a wrong config, an address with a secret and a home that cannot be made are one sentence and exit 2 (DM-15)', async (t) => {
   const place = newPlace(t)
   mkdirSync(place.home, { mode: 0o700 })
   writeFileSync(join(place.home, 'config.json'), '{"maestro":"x"}')
-  const wrong = [
-    place.environment,
-    { PATH: process.env['PATH'] },
-    { ...newPlace(t).environment, CODEGEN_MAESTRO_URL: 'http://localhost:7717' },
-    { ...newPlace(t).environment, CODEGEN_MAESTRO_URL: 'ws://me:secret@localhost:7717' },
-  ]
-  for (const { code, stderr } of await Promise.all(wrong.map((environment) => run(t, environment).ended))) {
-    t.equal(code, 2)
-    t.match(stderr, /^[^\n]+\.\n$/)
-    t.notMatch(stderr, /me:|    at /)
-  }
-})
-
-test('a home that cannot be made is refused in one sentence (DM-15)', async (t) => {
   const { environment } = newPlace(t)
-  const { code, stderr } = await run(t, { ...environment, CODEGEN_HOME: '/proc/codegen' }).ended
-  t.equal(code, 2)
-  t.match(stderr, /^The folder \/proc\/codegen cannot be made or used \(ENOENT\); set CODEGEN_HOME.*\n$/)
+  const wrong: [typeof environment, RegExp][] = [
+    [place.environment, /^.*config\.json has an unknown key "maestro"/],
+    [{ ...environment, CODEGEN_MAESTRO_URL: 'ws://me:hidden@localhost:7717' }, /^CODEGEN_MAESTRO_URL/],
+    [
+      { ...environment, CODEGEN_HOME: '/proc/codegen' },
+      /^The folder \/proc\/codegen cannot be made or used \(ENOENT\)/,
+    ],
+  ]
+  const endings = await Promise.all(wrong.map(([given]) => run(t, given).ended))
+  for (const [index, { code, stderr }] of endings.entries()) {
+    t.equal(code, 2)
+    t.match(stderr, wrong[index]?.[1])
+    t.match(stderr, /^[^\n]+\.\n$/)
+    t.notMatch(stderr, /hidden/)
+  }
 })
 
 test('a second codegend says who is first and leaves it alone (US-05)', async (t) => {
@@ -107,38 +64,6 @@ test('SIGTERM, and a client that asks, stop it cleanly', async (t) => {
   const client = await connectClient(t, socketOf(place))
   t.equal((await client.request('daemon/shutdown', {})).pid, second.child.pid)
   t.match(await second.ended, { code: 0, stderr: '' })
-})
-
-test('what was running when it was killed is ended and told as interrupted once it is back (DM-01, R8)', async (t) => {
-  const place = newPlace(t)
-  const maestro = await startTestMaestro(t)
-  const first = await started(t, place, maestro)
-  const client = await connectClient(t, socketOf(place))
-  const wish = { prompt: 'p', cwd: place.project, mode: 'auto' as const, client_ref: 'c-1' }
-  const run1 = client.request('run/start', wish)
-  await first.executor.receive('start_run')
-  const payload = { client_ref: 'c-1', generation_id: 'g-1', session_id: 's-1' }
-  first.executor.send({ type: 'run_started', payload })
-  await run1
-  const parameters = { command: 'echo $$; sleep 600 & wait' }
-  const call = { tool_name: 'Shell', tool_id: 't-1', generation_id: 'g-1', parameters }
-  first.executor.send({ type: 'run_tool', payload: call })
-  const pid = Number((await first.executor.receive('tool_output_delta')).payload.chunk)
-  first.child.kill('SIGKILL')
-  await first.ended
-  t.ok(isAlive(pid), 'the command outlives the kill')
-
-  const second = await started(t, place, maestro)
-  t.strictSame(second.executor.handshake.open, ['t-1'])
-  t.match((await second.executor.receive('tool_result')).payload, { tool_id: 't-1', status: 'interrupted' })
-  t.notOk(isAlive(pid))
-  second.executor.send({ type: 'run_tool', payload: call })
-  t.match((await second.executor.receive('tool_result')).payload, { status: 'interrupted' }, 'and never runs again')
-  second.executor.send({
-    type: 'run_tool',
-    payload: { ...call, tool_id: 't-2', parameters: { command: 'echo again' } },
-  })
-  t.match((await second.executor.receive('tool_result')).payload, { tool_id: 't-2', status: 'success' })
 })
 
 test('a daemon that was stopped for a while is back within seconds (DM-09)', async (t) => {
@@ -180,11 +105,3 @@ test('it opens no TCP port, and all it keeps is for its owner alone (R12)', asyn
     t.equal(statSync(join(place.home, file)).mode & 0o777, 0o600, file)
   }
 })
-
-function isAlive(pid: number): boolean {
-  try {
-    return process.kill(pid, 0) && !/^\d+ \(.*\) Z/.test(readFileSync(`/proc/${pid}/stat`, 'latin1'))
-  } catch {
-    return false
-  }
-}

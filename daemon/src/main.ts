@@ -1,10 +1,6 @@
 import { inspect } from 'node:util'
 import { toFailure } from '@codegen/protocol/failure'
-import { startDaemon } from './start-daemon.ts'
 import { readVersion } from './version.ts'
-
-export { startDaemon } from './start-daemon.ts'
-export type { Daemon } from './start-daemon.ts'
 
 const help = `codegend runs the tools of CodeGen on this machine. It dials Maestro and listens on a Unix socket for codegen.
 
@@ -28,6 +24,7 @@ export async function main(args: readonly string[]): Promise<number> {
   if (first === '--version') return print(`${readVersion()}\n`)
   if (first !== undefined) return complain(`codegend takes no "${first}"; see codegend --help.`, 2)
   try {
+    const { startDaemon } = await import('./start-daemon.ts')
     const daemon = await startDaemon(process.env)
     stopOnSignals((reason) => daemon.stop(reason))
     process.on('uncaughtExceptionMonitor', daemon.crashed)
