@@ -1,9 +1,10 @@
-import { mkdir, writeFile } from 'node:fs/promises'
+import { readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { test } from 'tap'
+import tap, { before, test } from 'tap'
 import type { Test } from 'tap'
+import { stopDaemon } from '#demo/stop-daemon'
 import { createSystem, programPath, run } from '#support/system'
-import type { Ended } from '#support/system'
+import type { Ended, System } from '#support/system'
 
 const hello = { steps: [{ text: 'Hello.' }] }
 
@@ -49,25 +50,30 @@ const unreachable: { title: string; env: NodeJS.ProcessEnv; code: number; says: 
     says: /No model server listens at http:\/\/127\.0\.0\.1:1\/v1.*OPENAI_BASE_URL/,
   },
 ]
+let system: System
+
+before(async () => {
+  // One home for all: codegend is started anew for each environment, and its Postgres is made once.
+  system = await createSystem(tap, { scenario: { ...hello, api_key: 'sk-right' }, env: { OPENAI_API_KEY: 'sk-right' } })
+})
+
 for (const { title, env, code, says } of unreachable) {
   test(`${title} is one sentence that says what to set`, async (t) => {
-    const system = await createSystem(t, { scenario: hello, env })
-    saysOnce(t, await system.codegen(['--auto', 'go']), { code, says })
+    saysOnce(t, await system.codegen(['--auto', 'go'], { env }), { code, says })
+    t.strictSame(await stopDaemon(system.home), [])
   })
 }
 
 test('a wrong key is one sentence, and the key is in no message and no log', async (t) => {
-  const system = await createSystem(t, {
-    scenario: { ...hello, api_key: 'right' },
-    env: { OPENAI_API_KEY: 'sk-wrong-canary' },
-  })
-  const ended = await system.codegen(['--auto', 'go'])
+  const ended = await system.codegen(['--auto', 'go'], { env: { OPENAI_API_KEY: 'sk-wrong-canary' } })
   saysOnce(t, ended, { code: 1, says: /OPENAI_API_KEY/ })
   t.notMatch(ended.stdout + ended.stderr, 'canary')
+  t.notMatch(await readFile(join(system.home, 'log', 'codegend.log'), 'utf8'), 'canary')
+  t.strictSame(await stopDaemon(system.home), [])
 })
 
 test('what cannot be a prompt, an option or a run is refused before anything starts', async (t) => {
-  const system = await createSystem(t, { scenario: hello })
+  const asked = system.model.requests.length
   saysOnce(t, await system.codegen(['--auto', '']), { code: 2, says: /prompt is empty/ })
   saysOnce(t, await system.codegen(['--auto', 'a\u001b[2Jb']), {
     code: 2,
@@ -76,11 +82,10 @@ test('what cannot be a prompt, an option or a run is refused before anything sta
   saysOnce(t, await system.codegen(['--atuo', 'go']), { code: 2, says: /no option --atuo/ })
   const flood = await system.codegen(['--auto'], { input: 'x'.repeat(10_000_000) })
   saysOnce(t, flood, { code: 2, says: /prompt/ })
-  t.equal(system.model.requests.length, 0)
+  t.equal(system.model.requests.length, asked)
 })
 
 test('a socket path that no socket can have names the variable', async (t) => {
-  const system = await createSystem(t, { scenario: hello })
   const long = join(system.home, 'x'.repeat(120))
   saysOnce(t, await system.codegen(['--auto', 'go'], { env: { CODEGEN_HOME: long } }), {
     code: 2,
@@ -89,14 +94,13 @@ test('a socket path that no socket can have names the variable', async (t) => {
 })
 
 test('an unknown key in the configuration is named, with the nearest known one', async (t) => {
-  const system = await createSystem(t, { scenario: hello })
-  await mkdir(system.home, { recursive: true, mode: 0o700 })
-  await writeFile(join(system.home, 'config.json'), '{"remoteRoot": []}', { mode: 0o600 })
+  const file = join(system.home, 'config.json')
+  await writeFile(file, '{"remoteRoot": []}', { mode: 0o600 })
+  t.teardown(() => rm(file))
   saysOnce(t, await system.codegen(['--auto', 'go']), { code: 4, says: /unknown key "remoteRoot".*"remoteRoots"/ })
 })
 
 test('maestro says what is wrong with its flags and variables, and leaves', async (t) => {
-  const system = await createSystem(t, { scenario: hello })
   const maestro = (parameters: string[], env: NodeJS.ProcessEnv) =>
     run(['--conditions=codegen-source', programPath('maestro', 'bin', 'maestro.js'), ...parameters], {
       env: { ...system.env, ...env },

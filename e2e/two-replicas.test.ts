@@ -87,7 +87,7 @@ async function testTwoReplicas({ databaseUrl, redisUrl }: Services): Promise<voi
     t.strictSame(watched, sent, 'every one, decorations too')
     t.equal(finished['last_event_id'], sent.at(-1)?.id)
     const count = (type: string): number => sent.filter((event) => event.type === type).length
-    t.ok(count('agent_message_delta') > 10, `${count('agent_message_delta')} deltas`)
+    t.ok(count('agent_message_delta') > 1, `${count('agent_message_delta')} deltas`)
     t.ok(count('reasoning_delta') > 0)
     t.equal(count('tool_output_delta'), 2)
     t.strictSame(

@@ -2,7 +2,7 @@ import { existsSync, readdirSync, readFileSync, readlinkSync, statSync } from 'n
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import tap, { before, test } from 'tap'
-import { listUsersOf } from '#demo/processes'
+import { listFamily } from '#demo/processes'
 import { stopDaemon } from '#demo/stop-daemon'
 import { createSystem } from '#support/system'
 import type { Ended, System } from '#support/system'
@@ -124,10 +124,15 @@ test('the local boundary is private: folder 0700, socket 0600, no port', async (
   t.equal(statSync(join(system.home, 'run')).mode & 0o777, 0o700)
   t.equal(statSync(join(system.home, 'run', 'codegend.sock')).mode & 0o777, 0o600)
   t.equal(statSync(join(system.home, 'run', 'maestro.sock')).mode & 0o777, 0o600)
-  const users = await listUsersOf(system.home)
-  t.ok(users.length >= 3, 'codegend, its Maestro and their Postgres')
-  t.strictSame(await listeningPorts(users), [])
+  const status: unknown = JSON.parse((await system.codegen(['status', '--json'])).stdout)
+  const family = await listFamily(Number(isRecord(status) && status['pid']))
+  t.ok(family.length >= 3, 'codegend, its Maestro and their Postgres')
+  t.strictSame(await listeningPorts(family), [])
 })
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null
+}
 
 /** Local TCP addresses on which these processes listen, from the kernel's own tables. */
 async function listeningPorts(pids: readonly number[]): Promise<string[]> {

@@ -2,7 +2,7 @@ import type { ListedRun, RunList } from '#runs/ports'
 import type { Database } from './database.ts'
 
 const columns = `
-generation_id, session_id, executor_id, status, prompt, cwd, mode, model, turns, input_tokens, output_tokens, error,
+generation_id, session_id, executor_id, status, prompt, cwd, mode, model, turns, input_tokens, output_tokens, error, length || '-0' AS last_event_id,
 to_char(created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS created_at,
 to_char(finished_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS finished_at`
 

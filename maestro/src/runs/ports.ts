@@ -170,6 +170,8 @@ export type ListedRun = {
   readonly input_tokens: number
   readonly output_tokens: number
   readonly error: string | null
+  /** Its newest fact. */
+  readonly last_event_id: string
 }
 
 /** Which runs a list may show: those of a team, or of one of its executors. */

@@ -13,7 +13,7 @@ import type { RunKey } from '#runs/ports'
 import type { HttpPorts } from '#http/ports'
 import { findRun } from './runs.ts'
 
-const EventsParams = Type.Object({ id: Type.String({ pattern: '^[A-Za-z0-9-]{4,128}$' }) })
+const EventsParams = Type.Object({ id: Type.String({ pattern: '^[A-Za-z0-9-]{1,128}$' }) })
 const EventsQuery = Type.Object(
   { after: Type.Optional(Type.String({ maxLength: 40 })) },
   { additionalProperties: false },

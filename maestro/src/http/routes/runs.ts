@@ -13,7 +13,7 @@ const ListQuery = Type.Object(
   },
   { additionalProperties: false },
 )
-const RunParams = Type.Object({ id: Type.String({ pattern: '^[A-Za-z0-9-]{4,128}$' }) })
+const RunParams = Type.Object({ id: Type.String({ pattern: '^[A-Za-z0-9-]{1,128}$' }) })
 const CancelBody = Type.Union([
   Type.Null(),
   Type.Object({
