@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -441,8 +442,9 @@ test('runs are listed from Maestro, with the token, for this machine only', asyn
   maestro.answers.set(`/v1/runs?executor_id=${id}&limit=5`, { runs: [summary({})] })
   t.match(await client.request('run/list', { limit: 5 }), { runs: [{ generation_id: 'g-1' }] })
   t.equal(maestro.authorizations.at(-1), 'Bearer secret')
-  maestro.answers.set('/v1/runs/g-2', { nonsense: true })
-  await t.rejects(client.request('run/get', { generation_id: 'g-2' }), { code: 'message.invalid' })
+  const whole = randomUUID()
+  maestro.answers.set(`/v1/runs/${whole}`, { nonsense: true })
+  await t.rejects(client.request('run/get', { generation_id: whole }), { code: 'message.invalid' })
 })
 
 test('a call in flight ends as interrupted when codegend stops, and its process is gone', async (t) => {
