@@ -80,8 +80,9 @@ export async function startMaestro(config: Config, log: Log): Promise<Maestro> {
   })
   stack.defer(() => app.close())
   const stopServing = serveExecutors(app.server, { authenticate, communicator })
-  stack.defer(() => communicator.close())
   stack.defer(stopServing)
+  // First of all when it stops: executors are told to dial elsewhere before their sockets go.
+  stack.defer(() => communicator.close())
   const url = await listen(app, config.listen)
   if (config.listen.kind === 'unix') await chmod(config.listen.path, 0o600)
   model.warm().catch((thrown: unknown) => warn('The connection to the model could not be opened early.', thrown))
