@@ -140,7 +140,7 @@ async function testTwoReplicas({ databaseUrl, redisUrl }: Services): Promise<voi
             facts.filter((fact) => sent.indexOf(fact) > position),
             `after ${cursor.id}`,
           )
-          t.ok(isOrdered(rest), 'in order')
+          t.ok(isOrdered([cursor, ...rest]), 'in order')
         }),
       )
       const wrong = await b.fetch(`/v1/runs/${id}/events`, { headers: { 'last-event-id': '9999-0' } })
@@ -480,7 +480,8 @@ function isFact(event: { id: string } | undefined): boolean {
 function isOrdered(events: readonly SeenEvent[]): boolean {
   const places = events.map(({ id }) => id.split('-').map(Number))
   return places.every(([position = 0, k = 0], index) => {
-    const [lastPosition = position - 1, lastK = 0] = places[index - 1] ?? []
+    const [lastPosition, lastK = 0] = places[index - 1] ?? []
+    if (lastPosition === undefined) return index === 0
     return k === 0 ? position === lastPosition + 1 : position === lastPosition && k > lastK
   })
 }

@@ -13,7 +13,7 @@ export type Installed = { folder: string; bundle: string; socketPath: string }
 
 export async function installCodegen(t: Test): Promise<Installed> {
   const folder = await mkdtemp(join(tmpdir(), 'codegen-cli-'))
-  t.after(() => rm(folder, { recursive: true, force: true }))
+  t.after(() => rm(folder, { recursive: true, force: true, maxRetries: 5 }))
   const bundle = join(folder, 'cli/dist/codegen.cjs')
   execFileSync(process.execPath, [resolve(import.meta.dirname, '../bundle.mjs'), bundle])
   return { folder, bundle, socketPath: join(folder, 'codegend.sock') }

@@ -10,6 +10,8 @@ export const limits = {
 
   /** A reader that has heard nothing for this long looks into the log. */
   silenceMsMax: 5_000,
+  /** A bus that replays is given this long before a new reader looks into the log; writes to it are gathered for redisCoalesceMs. */
+  replayMsMax: 100,
   factsPageMax: 500,
   /** Events that wait for one slow catch-up before they are dropped and read from the log. */
   readerEventsMax: 5_000,

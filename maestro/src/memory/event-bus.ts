@@ -6,6 +6,7 @@ type Listener = (events: readonly PublishedEvent[]) => void
 export function createMemoryBus(): EventBus {
   const listeners = new Map<string, Set<Listener>>()
   return {
+    replays: false,
     publish(key, events) {
       for (const listener of listeners.get(toName(key)) ?? []) listener(events)
     },

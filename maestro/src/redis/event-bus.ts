@@ -46,6 +46,7 @@ export function createRedisBus(ports: RedisBusPorts): RedisBus {
   }
 
   return {
+    replays: true,
     publish(key, events) {
       own.publish(key, events)
       gathered.push({ stream: toStream(key), events: [...events] })

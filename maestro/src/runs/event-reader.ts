@@ -55,8 +55,14 @@ class EventReader {
 
   start(): void {
     const { key, scope } = this.#reading
-    this.#unsubscribe = this.#ports.bus.subscribe(key, scope, (events) => this.#receive(events))
-    this.#wake()
+    const { bus } = this.#ports
+    // A bus that replays has the decorations too; the log is looked into first only where it is silent.
+    if (this.#mustCatchUp && scope === 'anywhere' && bus.replays) {
+      this.#mustCatchUp = false
+      this.#awaitNext(limits.replayMsMax)
+    }
+    this.#unsubscribe = bus.subscribe(key, scope, (events) => this.#receive(events))
+    if (this.#mustCatchUp || this.#reading.isLive) this.#wake()
   }
 
   stop(): void {
@@ -89,7 +95,11 @@ class EventReader {
     this.#waiting = []
     for (const [index, event] of events.entries()) {
       if (this.#isStopped) return
-      if (compareEventPositions(event.at, this.#last) <= 0) continue
+      if (compareEventPositions(event.at, this.#last) <= 0) {
+        // Whoever has seen the end waits for nothing.
+        if (event.type === 'run_finished') return this.#end()
+        continue
+      }
       if (follows(event.at, this.#last)) {
         this.#emit(event)
         continue
@@ -120,6 +130,7 @@ class EventReader {
     for (;;) {
       const facts = await this.#ports.log.factsAfter(this.#reading.key, this.#last.position, limits.factsPageMax)
       for (const fact of facts) if (!this.#isStopped) this.#emit(fact)
+      if (facts.length === 0) await this.#endIfSeen()
       if (this.#isStopped || facts.length < limits.factsPageMax) return
     }
   }
@@ -133,17 +144,26 @@ class EventReader {
   #emit(event: PublishedEvent): void {
     this.#last = event.at
     this.#sink.event(event)
-    if (event.type !== 'run_finished' || this.#isStopped) return
+    if (event.type === 'run_finished') this.#end()
+  }
+
+  async #endIfSeen(): Promise<void> {
+    const [seen] = await this.#ports.log.factsAfter(this.#reading.key, this.#last.position - 1, 1)
+    if (seen?.at.position === this.#last.position && seen.type === 'run_finished') this.#end()
+  }
+
+  #end(): void {
+    if (this.#isStopped) return
     this.stop()
     this.#sink.end()
   }
 
-  #awaitNext(): void {
+  #awaitNext(silenceMs: number = limits.silenceMsMax): void {
     clearTimeout(this.#silence)
     this.#silence = setTimeout(() => {
       this.#mustCatchUp = true
       this.#wake()
-    }, limits.silenceMsMax)
+    }, silenceMs)
     this.#silence.unref()
   }
 }

@@ -78,6 +78,8 @@ export type PublishedEvent = { readonly at: EventPosition; readonly type: string
 
 /** What the brain needs of the event bus. It is a cache: never the only place a fact is in. */
 export type EventBus = {
+  /** Whether a subscriber is also handed what was published before, decorations and all, as far as it is still kept. */
+  readonly replays: boolean
   /** Hands events to viewers, in order. Never throws and never waits. */
   publish(key: RunKey, events: readonly PublishedEvent[]): void
   /**

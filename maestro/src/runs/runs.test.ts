@@ -49,6 +49,7 @@ function createBench(
   let minted = 0
 
   const bus: EventBus = {
+    replays: false,
     publish(_key, events) {
       published.push(...events)
       for (const listener of listeners) listener(events)
@@ -373,6 +374,7 @@ test('a viewer gets every fact once and in order from any cursor, whatever the b
         const seen: number[] = []
         let feed: (events: readonly PublishedEvent[]) => void = () => undefined
         const bus: EventBus = {
+          replays: false,
           publish: () => undefined,
           subscribe(_key, _scope, listener) {
             feed = listener
@@ -398,6 +400,17 @@ test('a viewer gets every fact once and in order from any cursor, whatever the b
     ),
     { numRuns: 60 },
   )
+})
+
+test('a viewer that has seen the end is told so, and waits for nothing', async (t) => {
+  const bench = createBench([{ content: 'a' }])
+  await driveRun(bench.drive)
+  const after = { position: bench.log.length, k: 0 }
+  await new Promise<void>((resolve, reject) => {
+    const sink = { event: () => t.fail('nothing follows the end'), end: resolve, fail: reject }
+    readEvents({ log: bench.ports.log, bus: bench.ports.bus }, { key, after, scope: 'anywhere' }, sink)
+  })
+  t.pass('it has ended')
 })
 
 test('the system prompt begins with the same bytes in every project, and tells what the project says', (t) => {
