@@ -1,3 +1,6 @@
+import { spawnSync } from 'node:child_process'
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import t, { test } from 'tap'
 import { layers } from '../layers.ts'
 import { copyProject } from './support/project-copy.ts'
@@ -245,6 +248,25 @@ test('the tree as it is passes the linter and the dead-code check', async (t) =>
   t.equal(lint.code, 0)
   t.equal(dead.stdout, '')
   t.equal(dead.code, 0)
+})
+
+test('the check fails when one of its four fails, and shows what that one said', async (t) => {
+  const bin = t.testdir()
+  const programs = ['oxfmt', 'oxlint', 'tsc', 'knip']
+  for (const failing of [undefined, ...programs]) {
+    for (const program of programs) {
+      const script = `#!/bin/sh\necho ${program} speaks\nexit ${program === failing ? 1 : 0}\n`
+      await writeFile(join(bin, program), script, { mode: 0o755 })
+    }
+    const environment = { ...process.env, PATH: `${bin}:${process.env.PATH}` }
+    const { status, stdout } = spawnSync(process.execPath, ['check.ts'], {
+      cwd: join(import.meta.dirname, '..'),
+      env: environment,
+      encoding: 'utf8',
+    })
+    t.equal(status, failing ? 1 : 0)
+    t.same(stdout.match(/\w+ speaks/g), failing ? [`${failing} speaks`] : null)
+  }
 })
 
 test('each violation is reported by the rule that is there for it', async (t) => {
