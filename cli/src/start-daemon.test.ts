@@ -63,7 +63,7 @@ test('codegend is started when it does not run, says so, and outlives codegen', 
   t.equal(first.stderr, 'codegen: starting codegend, which stays in the background\n')
   t.match(
     first.stdout,
-    `{"cwd":"/","argv":["--max-semi-space-size=1","--optimize-for-size"],"socket":"${installed.socketPath}"}`,
+    `{"cwd":"/","argv":["--max-semi-space-size=1"],"socket":"${installed.socketPath}"}`,
   )
   const second = await runCodegen(installed, ['--auto', 'x']).ended
   t.equal(second.code, 0)

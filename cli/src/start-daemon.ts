@@ -36,7 +36,7 @@ export async function startDaemon(socketPath: string): Promise<Connection> {
  * codegend and its Maestro spend their time waiting, and what is young dies young: a small nursery is enough for both. Starting a command copies the
  * page tables of the whole process, 0.085 ms for each MB here, so that memory is time.
  */
-const smallHeap = ['--max-semi-space-size=1', '--optimize-for-size']
+const smallHeap = ['--max-semi-space-size=1']
 
 function spawnDaemon(socketPath: string, stderr: number): ChildProcess {
   const { spawn } = process.getBuiltinModule('node:child_process')
