@@ -9,7 +9,7 @@ import { Failure } from '@codegen/protocol/failure'
 import { test } from 'tap'
 import type { Test } from 'tap'
 import { createFetch } from '#hands/fetch'
-import type { LookupAll } from '#hands/fetch'
+import type { LookupAll } from '#hands/fetch-place'
 import { isPublicAddress } from '#hands/public-address'
 
 const usual: FetchOptions = { timeoutMs: 5_000, decodedBytesMax: 10 * 1024 * 1024, redirectsMax: 5 }

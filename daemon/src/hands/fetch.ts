@@ -1,17 +1,5 @@
-import type { LookupAddress } from 'node:dns'
 import type { Fetch } from '@codegen/kit'
-
-/** On whose behalf and within which bounds a call reaches the network. */
-export type FetchPlace = {
-  /** The owner's list; see `parseAllowedHosts`. */
-  allowedHosts: readonly string[]
-  signal: AbortSignal
-  /** Where names become addresses; the system's resolver when absent. */
-  lookup?: LookupAll
-}
-
-/** All addresses of a name. */
-export type LookupAll = (hostname: string) => Promise<readonly LookupAddress[]>
+import type { FetchPlace } from './fetch-place.ts'
 
 /**
  * The only way to the network: GET over http or https to public addresses and the owner's hosts, judged at the literal, at the lookup whose addresses are

@@ -1,7 +1,7 @@
 import { limits as protocolLimits } from '@codegen/protocol/limits'
 import type { RunTool } from '@codegen/protocol/wire'
 import { limits } from '#limits'
-import type { Hands, RunFinish } from '#runs/ports'
+import type { Hands } from '#runs/ports'
 import { toFrameText } from './frames.ts'
 import type { Channel } from './ports.ts'
 
@@ -24,25 +24,9 @@ export function createHands(channel: Channel, journalId: string): Hands {
     stored(ref) {
       channel.send(toFrameText({ type: 'stored', payload: { ref } }))
     },
-    runFinished(finish) {
-      channel.send(toFrameText({ type: 'run_finished', payload: toRunFinished(finish) }))
+    runFinished(finished) {
+      channel.send(toFrameText({ type: 'run_finished', payload: finished }))
     },
-  }
-}
-
-function toRunFinished({ run, status, summary, error }: RunFinish) {
-  return {
-    generation_id: run.generationId,
-    status,
-    summary,
-    usage: {
-      turns: run.turns,
-      input_tokens: run.usage.inputTokens,
-      output_tokens: run.usage.outputTokens,
-      cached_tokens: run.usage.cachedTokens,
-    },
-    ...(error ? { error } : {}),
-    last_event_id: `${run.length}-0`,
   }
 }
 
@@ -57,7 +41,7 @@ type SeedHandsPorts = {
   journalId: string
   /** A call's time is up: its result will not be waited for. */
   onTimeout(call: RunTool): void
-  onFinished(finish: RunFinish): void
+  onFinished(): void
 }
 
 /**

@@ -1,3 +1,4 @@
+import { toEventId } from '@codegen/protocol/ids'
 import type { RunFactOf } from '@codegen/protocol/wire'
 import { askModel } from './ask-model.ts'
 import { bootstrapEntries, requestEntries } from './call-entries.ts'
@@ -99,6 +100,6 @@ async function finish(drive: Drive, ending: Ending): Promise<boolean> {
   }
   drive.stage([unshown(fact)])
   if (!(await drive.commit())) return false
-  drive.hands.runFinished({ run: drive.run, status: ending.status, summary, error: ending.error })
+  drive.hands.runFinished({ ...fact.payload, last_event_id: toEventId(drive.run.length, 0) })
   return true
 }

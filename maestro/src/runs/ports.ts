@@ -1,6 +1,6 @@
 import type { Failure } from '@codegen/protocol/failure'
 import type { EventPosition } from '@codegen/protocol/ids'
-import type { RunOutcome, RunTool } from '@codegen/protocol/wire'
+import type { RunFinished, RunOutcome, RunTool } from '@codegen/protocol/wire'
 import type { LogEntry, SavedEntry } from './log-entry.ts'
 import type { Run } from './run.ts'
 import type { ToolRequest } from './tool-request.ts'
@@ -97,14 +97,7 @@ export type Hands = {
   cancelTool(generationId: string, toolId: string, reason: string): void
   /** Tells the executor that a reliable message of its is on record. */
   stored(ref: string): void
-  runFinished(finish: RunFinish): void
-}
-
-export type RunFinish = {
-  readonly run: Run
-  readonly status: RunOutcome
-  readonly summary: string
-  readonly error: { readonly code: string; readonly message: string } | undefined
+  runFinished(finished: RunFinished): void
 }
 
 /** Which tools a run's executor offers, and the judge of what a model asks of them. `toolbelt/` provides it. */

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import fc from 'fast-check'
 import { test } from 'tap'
 import { Failure } from '@codegen/protocol/failure'
-import type { RunTool } from '@codegen/protocol/wire'
+import type { RunFinished, RunTool } from '@codegen/protocol/wire'
 import { bootstrapCommands } from './bootstrap.ts'
 import { toSystemPrompt } from './context.ts'
 import { Drive } from './drive.ts'
@@ -10,16 +10,7 @@ import { readEvents } from './event-reader.ts'
 import type { LogEntry, SavedEntry } from './log-entry.ts'
 import { unshown } from './log-entry.ts'
 import { driveRun } from './loop.ts'
-import type {
-  BrainPorts,
-  EventBus,
-  Hands,
-  ModelAnswer,
-  ModelFault,
-  PublishedEvent,
-  RunFinish,
-  Toolbelt,
-} from './ports.ts'
+import type { BrainPorts, EventBus, Hands, ModelAnswer, ModelFault, PublishedEvent, Toolbelt } from './ports.ts'
 import { createTranscript } from './request-text.ts'
 import { toResultText } from './result-text.ts'
 import { foldRun } from './run.ts'
@@ -44,7 +35,7 @@ function createBench(
   const acknowledged: string[] = []
   const calls: RunTool[] = []
   const cancelled: string[] = []
-  let finish: RunFinish | undefined
+  let finish: RunFinished | undefined
   let epochInForce = 1
   let minted = 0
 
