@@ -61,10 +61,7 @@ test('codegend is started when it does not run, says so, and outlives codegen', 
   const first = await runCodegen(installed, ['--auto', 'x']).ended
   t.equal(first.code, 0)
   t.equal(first.stderr, 'codegen: starting codegend, which stays in the background\n')
-  t.match(
-    first.stdout,
-    `{"cwd":"/","argv":["--max-semi-space-size=1"],"socket":"${installed.socketPath}"}`,
-  )
+  t.match(first.stdout, `{"cwd":"/","argv":["--max-semi-space-size=1"],"socket":"${installed.socketPath}"}`)
   const second = await runCodegen(installed, ['--auto', 'x']).ended
   t.equal(second.code, 0)
   t.equal(second.stderr, '')
