@@ -327,7 +327,8 @@ test('latency comes before the first byte, and delay between the deltas', async 
     .on('content', () => times.push(performance.now() - started))
     .finalContent()
   t.ok((times[0] ?? 0) >= 60, `first delta after ${String(times[0])} ms`)
-  t.ok((times.at(-1) ?? 0) - (times[0] ?? 0) >= 80, 'ten deltas take nine delays')
+  // Measured from the start: a busy reader may see the first ones together, never the last one early.
+  t.ok((times.at(-1) ?? 0) >= 140, 'ten deltas take nine delays more')
 })
 
 test('a wrong key, an unknown model and an unknown path are answered as OpenAI does', async (t) => {
