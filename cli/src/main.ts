@@ -13,6 +13,7 @@ import { exitCodes, toExitCode } from '#exit-code'
 import type { ExitCode } from '#exit-code'
 import { createTerminal } from '#render/terminal'
 import type { Terminal } from '#render/terminal'
+import { withSettingsHint } from '#settings-hint'
 import { version } from '#version'
 
 /** Does what the command line says, and leaves as soon as that is done. */
@@ -46,7 +47,7 @@ async function attempt(terminal: Terminal): Promise<ExitCode> {
   } catch (thrown) {
     const failure = toFailure(thrown)
     if (failure.code === 'internal' && process.env['CODEGEN_DEBUG']) console.error(thrown)
-    terminal.note([failure.message, failure.hint].filter(Boolean).join(' '))
+    terminal.note([withSettingsHint(failure.code, failure.message), failure.hint].filter(Boolean).join(' '))
     return toExitCode(failure)
   }
 }

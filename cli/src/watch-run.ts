@@ -11,6 +11,7 @@ import { createHumanView, createQuietView } from '#render/human-view'
 import { createJsonView } from '#render/json-view'
 import type { RunView } from '#render/run-view'
 import type { Terminal } from '#render/terminal'
+import { withSettingsHint } from '#settings-hint'
 
 export type WatchOptions = Shown & {
   terminal: Terminal
@@ -36,7 +37,7 @@ export async function watchRun(options: WatchOptions): Promise<ExitCode> {
   const interrupts = answersQuestions ? handleInterrupts(following, terminal) : undefined
   const outcome = await following.ended
   if (!outcome) return exitCodes.done
-  if (outcome.error) terminal.note(outcome.error.message)
+  if (outcome.error) terminal.note(withSettingsHint(outcome.error.code, outcome.error.message))
   const { deniedWithoutTerminal } = questions
   return exitCodeOf(outcome, { interrupted: interrupts?.interrupted ?? false, deniedWithoutTerminal })
 }
