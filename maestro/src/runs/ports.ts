@@ -5,7 +5,7 @@ import type { LogEntry, SavedEntry } from './log-entry.ts'
 import type { Run } from './run.ts'
 import type { ToolRequest } from './tool-request.ts'
 
-/** Where a run is kept: `epoch` is the one its owner holds. */
+/** Names a run, with the team it belongs to: every query and every stream takes both. */
 export type RunKey = { readonly teamId: string; readonly generationId: string }
 
 /** What the brain needs of a model. `llm/` provides it. */
