@@ -1,7 +1,5 @@
 /** Every bound of Maestro's own. Durations are milliseconds and sizes bytes unless the name says otherwise. */
 export const limits = {
-  /** Pieces of an answer that come within this leave as one event. */
-  deltaCoalesceMs: 2,
   /** Events for Redis that come within this leave in one round trip. */
   redisCoalesceMs: 20,
   /** A run's stream in Redis: events kept, and how long after the last. */
@@ -42,6 +40,9 @@ export const limits = {
     firstByteMsMax: 300_000,
     /** Between two bytes of an answer; servers that hold a tool call back until it is whole are silent for long. */
     silenceMsMax: 120_000,
+    /** An answer that comes in so many reads in a row, each this soon after the last, is read once in this time from then on. */
+    quickReadsMin: 32,
+    paceMs: 3,
     /** After the last word of an answer, for the usage and the end of the stream. */
     finishMsMax: 5_000,
     /** A body that says why a request was refused. */

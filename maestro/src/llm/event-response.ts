@@ -3,6 +3,7 @@ import type { ModelBounds } from './answer.ts'
 import { Breakdown } from './breakdown.ts'
 import { createEventParser } from './event-parser.ts'
 import type { EventParser, EventState } from './event-parser.ts'
+import { createPace } from './pace.ts'
 import type { Watch } from './watch.ts'
 
 /** Reads the data of each event until `[DONE]` or until `onData` has enough. Rejects with a Breakdown, or with what `onData` throws. */
@@ -23,6 +24,7 @@ export function eventsOf(answer: IncomingMessage, of: { watch: Watch; bounds: Mo
   const { watch, bounds } = of
   return async (onData) => {
     const parser = createEventParser(onData, bounds.eventBytesMax)
+    const pace = createPace(answer.socket, bounds)
     answer.setEncoding('utf8')
     const state = await new Promise<EventState>((resolve, reject) => {
       let isOver = false
@@ -40,6 +42,7 @@ export function eventsOf(answer: IncomingMessage, of: { watch: Watch; bounds: Mo
       }
       const onText = (text: string): void => {
         watch.sign()
+        pace.sign()
         take(({ feed }) => feed(text))
       }
       const cut = (): void => reject(watch.breakdown(new Breakdown({ kind: 'cut', wasIdle: false })))
@@ -50,10 +53,12 @@ export function eventsOf(answer: IncomingMessage, of: { watch: Watch; bounds: Mo
       })
       answer.once('error', (error) => reject(watch.breakdown(error)))
       answer.once('close', cut)
-    }).catch((thrown: unknown) => {
-      answer.destroy()
-      throw thrown
     })
+      .catch((thrown: unknown) => {
+        answer.destroy()
+        throw thrown
+      })
+      .finally(pace.end)
     if (state === 'enough') answer.destroy()
     // Read on to its end, so that the connection can serve the next request.
     if (state === 'done' && !answer.readableEnded) {

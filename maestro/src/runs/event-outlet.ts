@@ -1,6 +1,5 @@
 import { toEventId } from '@codegen/protocol/ids'
 import type { RunDecoration } from '@codegen/protocol/wire'
-import { limits } from '#limits'
 import type { SavedEntry } from './log-entry.ts'
 import type { EventBus, PublishedEvent, RunKey } from './ports.ts'
 
@@ -11,7 +10,7 @@ export class EventOutlet {
   #position: number
   #k = 0
   #holds = 0
-  #timer: NodeJS.Timeout | undefined
+  #soon: NodeJS.Immediate | undefined
   #pending: RunDecoration[] = []
 
   constructor(bus: EventBus, key: RunKey, position: number) {
@@ -40,12 +39,12 @@ export class EventOutlet {
     this.flush()
   }
 
-  /** Shows a piece of text; pieces that come close together leave as one. */
+  /** Shows a piece of text; pieces that came in one read leave as one. */
   delta(type: 'agent_message_delta' | 'reasoning_delta', content: string): void {
     const open = this.#pending.at(-1)
     if (open?.type === type) open.payload.content += content
     else this.#pending.push({ type, payload: { generation_id: this.#key.generationId, content } })
-    this.#timer ??= setTimeout(() => this.flush(), limits.deltaCoalesceMs)
+    this.#soon ??= setImmediate(() => this.flush())
   }
 
   decoration(decoration: RunDecoration): void {
@@ -55,14 +54,14 @@ export class EventOutlet {
 
   /** Drops what was held back. */
   close(): void {
-    clearTimeout(this.#timer)
+    clearImmediate(this.#soon)
     this.#pending = []
   }
 
   /** Shows what is pending, unless it is held back. */
   flush(): void {
-    clearTimeout(this.#timer)
-    this.#timer = undefined
+    clearImmediate(this.#soon)
+    this.#soon = undefined
     if (this.#holds > 0 || this.#pending.length === 0) return
     const events = this.#pending.map((decoration) => {
       this.#k += 1
