@@ -61,7 +61,7 @@ async function putQuestion({ question, signal, keyboard, terminal, onInterrupt }
   try {
     await new Promise((resolve) => setTimeout(resolve, limits.typedAheadMs))
     terminal.ask(drawQuestion(question, terminal.colours))
-    const kind = await nextAnswer({ keyboard, signal, onInterrupt })
+    const kind = await nextAnswer({ question, keyboard, signal, onInterrupt })
     terminal.ask(`${words[kind]}\n`)
     return optionOf(question, kind)
   } catch (failure) {
@@ -79,18 +79,14 @@ const kinds: Readonly<Record<string, Kind>> = { y: 'allow', Y: 'allow', n: 'deny
 const words: Readonly<Record<Kind, string>> = { allow: 'yes', deny: 'no', always: 'always' }
 const controlC = '\x03'
 
-function nextAnswer({
-  keyboard,
-  signal,
-  onInterrupt,
-}: Pick<AskedQuestion, 'keyboard' | 'signal' | 'onInterrupt'>): Promise<Kind> {
+function nextAnswer({ question, keyboard, signal, onInterrupt }: Omit<AskedQuestion, 'terminal'>): Promise<Kind> {
   return new Promise((resolve, reject) => {
     const onAbort = (): void => reject(signal.reason)
     if (signal.aborted) onAbort()
     signal.addEventListener('abort', onAbort, { once: true })
     keyboard.listen((key) => {
       const kind = Object.hasOwn(kinds, key) ? kinds[key] : undefined
-      if (kind) resolve(kind)
+      if (kind && question.options.some((option) => option.kind === kind)) resolve(kind)
       // With keys read one by one the terminal makes no signal of it.
       else if (key === controlC) onInterrupt()
     })

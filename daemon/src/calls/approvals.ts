@@ -12,13 +12,14 @@ export type Resolution = Pick<ApprovalResolved, 'tool_id' | 'generation_id' | 'o
 
 /** Who shows questions to people. */
 export type QuestionListener = {
-  asked(question: ApprovalQuestion): void
+  /** Whether it is being put to somebody right now. */
+  asked(question: ApprovalQuestion): boolean
   resolved(resolution: Resolution): void
 }
 
 /** The open questions. Each is answered once; the first answer counts. */
 export type Approvals = {
-  /** Puts a question and waits for the answer: days, if need be. `signal` voids it. */
+  /** Puts a question and waits for the answer: days, if need be, unless nobody is there and it is not to wait. `signal` voids it. */
   ask(question: AskedCall, signal: AbortSignal): Promise<Resolution & { always: boolean }>
   /** Fails with run.finished when the question is not open (any more) and request.invalid when it has no such option. */
   respond(toolId: string, optionId: string, by: string): void
@@ -27,7 +28,13 @@ export type Approvals = {
   subscribe(listener: QuestionListener): () => void
 }
 
-export type AskedCall = Omit<ApprovalQuestion, 'options'> & { readonly parameters: Readonly<Record<string, unknown>> }
+export type AskedCall = Omit<ApprovalQuestion, 'options'> & {
+  readonly parameters: Readonly<Record<string, unknown>>
+  /** "Always" is one of the answers. */
+  readonly lasting: boolean
+  /** It stays open until somebody comes. */
+  readonly waits: boolean
+}
 
 type OpenQuestion = {
   readonly question: ApprovalQuestion
@@ -39,8 +46,11 @@ export function createApprovals(reports: Pick<CallReports, 'approvalRequested' |
   const open = new Map<string, OpenQuestion>()
   const listeners = new Set<QuestionListener>()
 
-  function ask({ parameters, ...call }: AskedCall, signal: AbortSignal): Promise<Resolution & { always: boolean }> {
-    const question = { ...call, options: optionsFor(call.tool_name) }
+  function ask(
+    { parameters, lasting, waits, ...call }: AskedCall,
+    signal: AbortSignal,
+  ): Promise<Resolution & { always: boolean }> {
+    const question = { ...call, options: optionsFor(call.tool_name, lasting) }
     const { tool_id, generation_id } = question
     return new Promise((settle) => {
       const expiry = setTimeout(() => resolve({ outcome: 'expired', by: 'codegend' }), limits.approvalMsMax)
@@ -57,8 +67,9 @@ export function createApprovals(reports: Pick<CallReports, 'approvalRequested' |
       open.set(tool_id, { question, resolve })
       signal.addEventListener('abort', cancel)
       reports.approvalRequested(toRequest(question, parameters))
-      for (const listener of listeners) listener.asked(question)
+      const isPut = [...listeners].map((listener) => listener.asked(question)).includes(true)
       if (signal.aborted) cancel()
+      else if (!isPut && !waits) resolve({ outcome: 'expired', by: 'codegend' })
     })
   }
 
@@ -79,12 +90,12 @@ export function createApprovals(reports: Pick<CallReports, 'approvalRequested' |
   }
 }
 
-function optionsFor(toolName: string): ApprovalOption[] {
-  return [
+function optionsFor(toolName: string, lasting: boolean): ApprovalOption[] {
+  const once: ApprovalOption[] = [
     { id: 'allow', kind: 'allow', label: 'Yes' },
     { id: 'deny', kind: 'deny', label: 'No' },
-    { id: 'always', kind: 'always', label: `Always allow ${toolName} in this run` },
   ]
+  return lasting ? [...once, { id: 'always', kind: 'always', label: `Always allow ${toolName} in this run` }] : once
 }
 
 function toRequest(question: ApprovalQuestion, parameters: AskedCall['parameters']): ApprovalRequested {

@@ -316,7 +316,7 @@ test('questions come one at a time and are told to whoever listens', async (t) =
   const { call, approvals, asked } = createTestCalls(t, { mode: 'ask' })
   const heard: string[] = []
   const stop = approvals.subscribe({
-    asked: ({ tool_id }) => heard.push(`asked ${tool_id}`),
+    asked: ({ tool_id }) => heard.push(`asked ${tool_id}`) > 0,
     resolved: ({ tool_id, outcome }) => heard.push(`${outcome} ${tool_id}`),
   })
   const both = [call({ ...shell, tool_id: 't-1' }), call({ ...shell, tool_id: 't-2' })]

@@ -8,6 +8,8 @@ const write: CallToDecide = {
   mode: 'ask',
   toolName: 'WriteFile',
   readOnly: false,
+  reachesOut: false,
+  personal: false,
   bootstrap: false,
   protectedPath: false,
   granted: false,
@@ -17,6 +19,8 @@ const anyCall = fc.record<CallToDecide>({
   mode: fc.constantFrom('ask', 'auto', 'read-only'),
   toolName: fc.constant('WriteFile'),
   readOnly: fc.boolean(),
+  reachesOut: fc.boolean(),
+  personal: fc.boolean(),
   bootstrap: fc.boolean(),
   protectedPath: fc.boolean(),
   granted: fc.boolean(),
@@ -29,6 +33,11 @@ test('each mode decides as its name says', (t) => {
 
   t.strictSame(kinds({}), ['ask', 'allow', 'deny'], 'a write')
   t.strictSame(kinds({ readOnly: true }), ['allow', 'allow', 'allow'], 'a read')
+  const fetch = { readOnly: true, reachesOut: true }
+  t.strictSame(kinds(fetch), ['ask', 'allow', 'ask'], 'a read that tells the world something')
+  t.strictSame(kinds({ ...fetch, granted: true }), ['allow', 'allow', 'allow'], 'the same, which "always" covers')
+  t.strictSame(kinds({ personal: true }), ['ask', 'ask', 'ask'], "a look at what is the owner's (CB-05)")
+  t.strictSame(kinds({ personal: true, granted: true }), ['ask', 'ask', 'ask'], 'the same, which no "always" covers')
   t.strictSame(kinds({ granted: true }), ['allow', 'allow', 'deny'], 'a write the owner always allows in this run')
   t.strictSame(kinds({ protectedPath: true }), ['ask', 'deny', 'deny'], 'a write of what runs later (FT-33)')
   t.strictSame(
@@ -54,11 +63,21 @@ test('nothing a server says makes a decision looser', (t) => {
   t.end()
 })
 
-test('a read-only run never runs what is not read-only, but for the four first calls', (t) => {
+test('a read-only run never runs what is not read-only, but for the four first calls and what its owner looks at with it', (t) => {
   fc.assert(
     fc.property(anyCall, (call) => {
       const { kind } = decide({ ...call, mode: 'read-only' })
-      return call.readOnly || call.bootstrap || kind === 'deny'
+      return call.readOnly || call.bootstrap || kind === (call.personal ? 'ask' : 'deny')
+    }),
+  )
+  t.end()
+})
+
+test('"always" is offered exactly where it covers the same call the next time', (t) => {
+  fc.assert(
+    fc.property(anyCall, (call) => {
+      const decision = decide({ ...call, granted: false })
+      return decision.kind !== 'ask' || decision.lasting === (decide({ ...call, granted: true }).kind === 'allow')
     }),
   )
   t.end()

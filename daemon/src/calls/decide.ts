@@ -5,6 +5,10 @@ export type CallToDecide = {
   readonly mode: RunMode
   readonly toolName: string
   readonly readOnly: boolean
+  /** It sends something to the world outside, if only an address, so that reading gives away what was read before. */
+  readonly reachesOut: boolean
+  /** It reads what is the owner's and no project's. */
+  readonly personal: boolean
   /** It is one of the four calls every run begins with, parameter for parameter. */
   readonly bootstrap: boolean
   /** It would write what decides what runs later. */
@@ -17,11 +21,13 @@ export type CallToDecide = {
 
 export type Decision =
   | { readonly kind: 'allow' }
-  | { readonly kind: 'ask' }
+  /** `lasting`: "always" would cover the same call the next time. */
+  | { readonly kind: 'ask'; readonly lasting: boolean }
   | { readonly kind: 'deny'; readonly reason: string }
 
 const allow: Decision = { kind: 'allow' }
-const ask: Decision = { kind: 'ask' }
+const ask: Decision = { kind: 'ask', lasting: true }
+const askEachTime: Decision = { kind: 'ask', lasting: false }
 
 /** Whether a run that was not started from this machine may work here: only in a folder its owner listed for that. All paths are real. */
 export function decideRun(run: {
@@ -36,15 +42,18 @@ export function decideRun(run: {
 /** The one place that decides whether a call may run. What the server says can only make it stricter. */
 export function decide(call: CallToDecide): Decision {
   if (call.bootstrap) return allow
-  if (call.readOnly) return call.askWanted && call.mode === 'ask' ? ask : allow
-  if (call.mode === 'read-only') return deny(`This run may only read; ${call.toolName} is not allowed in it.`)
+  if (call.personal) return askEachTime
+  if (call.readOnly && !call.reachesOut) return call.askWanted && call.mode === 'ask' ? askEachTime : allow
+  if (call.mode === 'read-only' && !call.readOnly)
+    return deny(`This run may only read; ${call.toolName} is not allowed in it.`)
   if (call.mode === 'auto') return decideUnattended(call)
-  return call.granted && !call.protectedPath && !call.askWanted ? allow : ask
+  if (call.protectedPath || call.askWanted) return askEachTime
+  return call.granted ? allow : ask
 }
 
 /** Nobody was promised a question here, so what would need one is refused, unless the server wants one. */
 function decideUnattended(call: CallToDecide): Decision {
-  if (call.askWanted) return ask
+  if (call.askWanted) return askEachTime
   if (!call.protectedPath) return allow
   return deny('This path decides what runs later, so writing it needs the owner to be asked; this run asks nothing.')
 }

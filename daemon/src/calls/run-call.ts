@@ -46,7 +46,7 @@ export async function runCall(prepared: PreparedCall, parts: CallParts, started:
     const decision = await within(decideCall(prepared, parts), limits.prepareMsMax)
     if (decision.kind === 'deny') return failed('denied', 'tool.denied', decision.reason)
     if (decision.kind === 'ask') {
-      const refused = await askOwner(prepared, parts)
+      const refused = await askOwner(prepared, parts, decision)
       if (refused) return refused
     }
     started()
@@ -59,23 +59,28 @@ export async function runCall(prepared: PreparedCall, parts: CallParts, started:
 }
 
 async function decideCall({ call, run, tool, cwd }: PreparedCall, { contexts, runs }: CallParts): Promise<Decision> {
-  const readOnly = tool.annotations?.readOnly ?? false
-  const path = call.parameters['file_path']
-  const writes = !readOnly && typeof path === 'string'
+  const { readOnly = false, openWorld = false } = tool.annotations ?? {}
+  const { writes = [], personal = false } = tool.touches?.(call.parameters) ?? {}
   const place = { root: run.root, cwd, generationId: run.generationId }
   return decide({
     mode: run.mode,
     toolName: tool.name,
     readOnly,
+    reachesOut: openWorld,
+    personal,
     bootstrap: isBootstrapCall(tool.name, call.parameters),
-    protectedPath: writes && (await contexts.writesProtected(place, path)),
+    protectedPath: await contexts.writesProtected(place, writes),
     granted: runs.isGranted(run.generationId, tool.name),
     askWanted: call.ask ?? false,
   })
 }
 
 /** Undefined when the owner said yes. */
-async function askOwner(prepared: PreparedCall, parts: CallParts): Promise<Ending | undefined> {
+async function askOwner(
+  prepared: PreparedCall,
+  parts: CallParts,
+  { lasting }: { lasting: boolean },
+): Promise<Ending | undefined> {
   const { contexts, approvals, runs } = parts
   const { call, run, tool, cancelled } = prepared
   const place = toPlace(prepared, parts, { signal: cancelled, consented: true, timeoutMs: limits.prepareMsMax })
@@ -84,7 +89,8 @@ async function askOwner(prepared: PreparedCall, parts: CallParts): Promise<Endin
     ? await within(tool.preview(call.parameters, context), limits.prepareMsMax)
     : toPreview(call)
   const { tool_id, generation_id, tool_name, parameters } = call
-  const question = { tool_id, generation_id, tool_name, title: titleOf(call), preview, parameters }
+  const how = { lasting, waits: run.mode !== 'auto' }
+  const question = { tool_id, generation_id, tool_name, title: titleOf(call), preview, parameters, ...how }
   const { outcome, always, by } = await approvals.ask(question, cancelled)
   if (outcome === 'cancelled') return stoppedEnding(cancelled)
   if (outcome === 'expired')
@@ -186,7 +192,12 @@ async function askForTool(
 ): Promise<boolean> {
   if (run.mode !== 'ask') return false
   const { tool_id, generation_id, tool_name, parameters } = call
-  const shown = { title: title.slice(0, titleCharactersMax).toWellFormed(), preview: { command } }
+  const shown = {
+    title: title.slice(0, titleCharactersMax).toWellFormed(),
+    preview: { command },
+    lasting: false,
+    waits: true,
+  }
   const { outcome } = await approvals.ask({ tool_id, generation_id, tool_name, parameters, ...shown }, cancelled)
   return outcome === 'allowed'
 }

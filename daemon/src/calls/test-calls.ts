@@ -45,7 +45,7 @@ export type TestCalls = {
 export type TestCallsOptions = {
   mode?: RunMode
   /** What tools of the built-ins' names do; the others say their own name. */
-  tools?: Readonly<Record<string, Partial<Pick<Tool, 'run' | 'preview' | 'timeout_ms'>>>>
+  tools?: Readonly<Record<string, Partial<Pick<Tool, 'run' | 'preview' | 'touches' | 'timeout_ms'>>>>
   remoteRoots?: readonly string[]
   /** A folder that an earlier daemon of this test used. */
   base?: string
@@ -133,6 +133,8 @@ function toTools(changes: NonNullable<TestCallsOptions['tools']>): Tool[] {
     ...tool,
     parameters: { ...tool.parameters },
     run: () => tool.name,
+    touches: ({ file_path }: Readonly<Record<string, unknown>>) =>
+      tool.annotations.readOnly || typeof file_path !== 'string' ? {} : { writes: [file_path] },
     ...changes[tool.name],
   }))
 }

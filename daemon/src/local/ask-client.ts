@@ -11,10 +11,11 @@ import type { Approvals } from './ports.ts'
 export function askClient(client: Client, approvals: Approvals, log: Log): { askAgain(): void; stop(): void } {
   const asked = new Map<string, AbortController>()
 
-  function ask(question: ApprovalQuestion): void {
+  function ask(question: ApprovalQuestion): boolean {
     const { tool_id, generation_id } = question
     const { introduction } = client
-    if (!introduction?.answersApprovals || !client.isAttached(generation_id) || asked.has(tool_id)) return
+    if (!introduction?.answersApprovals || !client.isAttached(generation_id)) return false
+    if (asked.has(tool_id)) return true
     const controller = new AbortController()
     const { signal } = controller
     asked.set(tool_id, controller)
@@ -25,6 +26,7 @@ export function askClient(client: Client, approvals: Approvals, log: Log): { ask
         log.info('a question was not answered by a client it was put to', { tool_id, reason: String(failure) })
       })
       .finally(() => asked.delete(tool_id))
+    return true
   }
 
   const unsubscribe = approvals.subscribe({

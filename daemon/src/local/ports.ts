@@ -50,6 +50,7 @@ export type Approvals = {
 }
 
 export type ApprovalWatcher = {
-  asked(question: ApprovalQuestion): void
+  /** Whether it is being put to somebody right now. */
+  asked(question: ApprovalQuestion): boolean
   resolved(resolution: { tool_id: string; generation_id: string; outcome: string; by: string }): void
 }

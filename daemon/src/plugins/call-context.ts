@@ -45,8 +45,8 @@ export type CallPlace = {
 /** Makes the contexts of calls, the only hands a tool has. */
 export type CallContexts = {
   create(call: CallPlace): ToolContext
-  /** Whether the call would write what decides what runs later. False where its path leads nowhere: then the tool itself says why. */
-  writesProtected(call: Pick<CallPlace, 'root' | 'cwd' | 'generationId'>, path: string): Promise<boolean>
+  /** Whether one of these paths is what decides what runs later. A path that leads nowhere is not: then the tool itself says why. */
+  writesProtected(call: Pick<CallPlace, 'root' | 'cwd' | 'generationId'>, paths: readonly string[]): Promise<boolean>
   /** Forgets what a run saw of its files, and removes whole outputs that are too old or too many. */
   forgetRun(generationId: string): void
 }
@@ -90,18 +90,23 @@ export function createCallContexts(parts: ContextParts): CallContexts {
         config: {},
       }
     },
-    async writesProtected(call, path) {
-      try {
-        return await isProtectedTarget(filesOptions(call), path)
-      } catch (error) {
-        if (error instanceof Failure) return false
-        throw error
-      }
+    async writesProtected(call, paths) {
+      for (const path of paths) if (await isProtected(filesOptions(call), path)) return true
+      return false
     },
     forgetRun(generationId) {
       memories.delete(generationId)
       pruneOutputFolders(parts.home, Date.now()).catch((error: unknown) => parts.log.error('old outputs stay', error))
     },
+  }
+}
+
+async function isProtected(options: FilesOptions, path: string): Promise<boolean> {
+  try {
+    return await isProtectedTarget(options, path)
+  } catch (error) {
+    if (error instanceof Failure) return false
+    throw error
   }
 }
 

@@ -5,7 +5,9 @@ import type { EditParameters } from '@codegen/protocol/built-in'
 import { planEdit } from './plan-edit.ts'
 import type { EditPlan } from './plan-edit.ts'
 
-export default definePlugin([defineTool(Edit, edit, previewEdit)])
+export default definePlugin([
+  defineTool(Edit, edit, { preview: previewEdit, touches: ({ file_path }) => ({ writes: [file_path] }) }),
+])
 
 /** Replaces in one step and answers with one line on what was done, then the diff. */
 async function edit(parameters: EditParameters, { files }: ToolContext): Promise<ToolReturn> {

@@ -6,6 +6,16 @@ export type Tool = ToolDefinition & {
   run(parameters: Readonly<Record<string, unknown>>, context: ToolContext): Promise<ToolReturn> | ToolReturn
   /** What the owner is shown before the call may run. Changes nothing and remembers nothing; fails as `run` would. */
   preview?(parameters: Readonly<Record<string, unknown>>, context: ToolContext): Promise<ToolPreview>
+  /** What this very call would touch, where the annotations do not tell it. Looks at the parameters alone, and never fails. */
+  touches?(parameters: Readonly<Record<string, unknown>>): CallTouches
+}
+
+/** What the policy has to know of one call. Only what comes with codegend is believed: a foreign tool's files and clipboard are guarded behind its context. */
+export type CallTouches = {
+  /** Paths it writes, as its parameters name them. */
+  readonly writes?: readonly string[]
+  /** It reads what belongs to its owner and to no project, such as what was copied last. */
+  readonly personal?: boolean
 }
 
 /** The whole of what a call is about to do: a command line, a diff or an address. */
@@ -16,15 +26,18 @@ export type Plugin = { readonly tools: readonly Tool[] }
 
 /**
  * Ties a definition to the function that runs it. `parameters` were checked against the definition's schema before `run` is called; a thrown
- * Failure becomes an error result that the model reads, anything else thrown is `tool.failed`.
+ * Failure becomes an error result that the model reads, anything else thrown is `tool.failed`. `before` is what is asked before it runs.
  */
 export function defineTool<Parameters extends Readonly<Record<string, unknown>>>(
   definition: Omit<ToolDefinition, 'parameters'> & { readonly parameters: object },
   run: (parameters: Parameters, context: ToolContext) => Promise<ToolReturn> | ToolReturn,
-  preview?: (parameters: Parameters, context: ToolContext) => Promise<ToolPreview>,
+  before: {
+    preview?(parameters: Parameters, context: ToolContext): Promise<ToolPreview>
+    touches?(parameters: Parameters): CallTouches
+  } = {},
 ): Tool {
   // `Tool` has them as methods, whose parameters may be narrower here: the host checks them against the schema that `Parameters` is inferred from.
-  return { ...definition, parameters: { ...definition.parameters }, run, ...(preview ? { preview } : {}) }
+  return { ...definition, parameters: { ...definition.parameters }, run, ...before }
 }
 
 /** Names the tools of a plugin. */

@@ -1,6 +1,6 @@
 export { toBytes, toCount, toDigits } from './counts.ts'
 export { definePlugin, defineTool } from './define-tool.ts'
-export type { Plugin, Tool, ToolPreview } from './define-tool.ts'
+export type { CallTouches, Plugin, Tool, ToolPreview } from './define-tool.ts'
 export { compareWithLastSeen } from './last-seen.ts'
 export { limits } from './limits.ts'
 export { lineEndsOf, linesOf, withLineEnds, withPlainLineEnds } from './line-ends.ts'

@@ -6,7 +6,7 @@ import { limits as protocolLimits } from '@codegen/protocol/limits'
 import { limits } from './limits.ts'
 import { toResult } from './to-result.ts'
 
-export default definePlugin([defineTool(Shell, runCommand, previewCommand)])
+export default definePlugin([defineTool(Shell, runCommand, { preview: previewCommand })])
 
 /** Runs the command and says how it ended. A command that ends with anything but exit code 0 is an error, whatever it printed. */
 async function runCommand(parameters: ShellParameters, context: ToolContext): Promise<ToolReturn> {

@@ -17,7 +17,9 @@ import type { WriteFileParameters } from '@codegen/protocol/built-in'
 import { planWrite } from './plan-write.ts'
 import type { WritePlan } from './plan-write.ts'
 
-export default definePlugin([defineTool(WriteFile, writeFile, previewWrite)])
+export default definePlugin([
+  defineTool(WriteFile, writeFile, { preview: previewWrite, touches: ({ file_path }) => ({ writes: [file_path] }) }),
+])
 
 /** Writes in one step and answers with one line on what became of the file, then the diff. */
 async function writeFile(parameters: WriteFileParameters, { files }: ToolContext): Promise<ToolReturn> {
