@@ -55,7 +55,7 @@ export const layers: Readonly<Record<string, Layer>> = {
     packages: ['protocol'],
     // What starts with the terminal's prompt carries no schema: the rest of the protocol is there as types.
     typesOnlyBut: ['failure', 'limits', 'peer', 'socket-path'].map((entry) => `@codegen/protocol/${entry}`),
-    leaves: ['arguments', 'client', 'connect', 'dial', 'exit-code', 'limits', 'start-daemon', 'version'],
+    leaves: ['client', 'connect', 'dial', 'exit-code', 'limits', 'start-daemon', 'version'],
     folders: {
       commands: ['render', 'prompt', 'watch-run', 'with-client'],
       approvals: ['render'],

@@ -1,20 +1,11 @@
 import { toFailure } from '@codegen/protocol/failure'
-import { parseArguments } from '#arguments'
-import type { Command } from '#arguments'
-import { attach } from '#commands/attach'
-import { cancel } from '#commands/cancel'
-import { help } from '#commands/help'
-import { log } from '#commands/log'
-import { run } from '#commands/run'
-import { runs } from '#commands/runs'
-import { status } from '#commands/status'
-import { tools } from '#commands/tools'
+import { commands } from '#commands'
 import { exitCodes, toExitCode } from '#exit-code'
 import type { ExitCode } from '#exit-code'
 import { createTerminal } from '#render/terminal'
 import type { Terminal } from '#render/terminal'
+import { parseCommand } from '#parse-command'
 import { withSettingsHint } from '#settings-hint'
-import { version } from '#version'
 
 /** Does what the command line says, and leaves as soon as that is done. */
 async function main(): Promise<never> {
@@ -43,37 +34,13 @@ function openStderr(): NodeJS.WriteStream {
 
 async function attempt(terminal: Terminal): Promise<ExitCode> {
   try {
-    return await perform(parseArguments(process.argv.slice(2)), terminal)
+    const { command, invocation } = parseCommand(process.argv.slice(2), commands)
+    return await command.run({ ...invocation, terminal })
   } catch (thrown) {
     const failure = toFailure(thrown)
     if (failure.code === 'internal' && process.env['CODEGEN_DEBUG']) console.error(thrown)
     terminal.note([withSettingsHint(failure.code, failure.message), failure.hint].filter(Boolean).join(' '))
     return toExitCode(failure)
-  }
-}
-
-async function perform(command: Command, terminal: Terminal): Promise<ExitCode> {
-  switch (command.verb) {
-    case 'run':
-      return run(command, terminal)
-    case 'attach':
-      return attach(command, terminal)
-    case 'log':
-      return log(command, terminal)
-    case 'cancel':
-      return cancel(command, terminal)
-    case 'runs':
-      return runs(command, terminal)
-    case 'status':
-      return status(command, terminal)
-    case 'tools':
-      return tools(command, terminal)
-    case 'help':
-      terminal.print(help)
-      return exitCodes.done
-    case 'version':
-      terminal.print(`codegen ${version}\n`)
-      return exitCodes.done
   }
 }
 

@@ -1,6 +1,5 @@
 import { createQuestions } from '#approvals/questions'
 import type { Questions } from '#approvals/questions'
-import type { Shown } from '#arguments'
 import type { Client } from '#client'
 import { exitCodeOf, exitCodes } from '#exit-code'
 import type { ExitCode } from '#exit-code'
@@ -13,7 +12,9 @@ import type { RunView } from '#render/run-view'
 import type { Terminal } from '#render/terminal'
 import { withSettingsHint } from '#settings-hint'
 
-export type WatchOptions = Shown & {
+export type WatchOptions = {
+  json: boolean
+  quiet: boolean
   terminal: Terminal
   begin(client: Client, signal: AbortSignal): Promise<string>
   /** This codegen answers the run's questions, and Ctrl-C ends the run; else it only looks on. */

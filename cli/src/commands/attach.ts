@@ -1,14 +1,29 @@
-import type { Shown } from '#arguments'
+import type { Command, Invocation } from './command.ts'
 import type { ExitCode } from '#exit-code'
-import type { Terminal } from '#render/terminal'
+import { json, quiet, toShown } from './options.ts'
 import { watchRun } from '#watch-run'
+import { runId } from './run-id.ts'
 
 /** `codegen attach ID`: shows a run from its beginning and goes on with it, as if it had been started here. */
-export function attach({ id, ...shown }: Shown & { id: string }, terminal: Terminal): Promise<ExitCode> {
+export const attach: Command = {
+  name: 'attach',
+  group: 'Runs',
+  summary: 'go on watching a run, answering its questions',
+  operands: [runId],
+  options: [json, quiet],
+  details: [
+    'Everything the run did so far is shown first. Its questions can be answered here as well as where it was started; whoever',
+    'is first decides. Ctrl-C ends the run; closing the terminal does not.',
+  ],
+  run: attachRun,
+}
+
+function attachRun(invocation: Invocation): Promise<ExitCode> {
+  const [id = ''] = invocation.words
   let startedAt: number | undefined
   return watchRun({
-    ...shown,
-    terminal,
+    ...toShown(invocation),
+    terminal: invocation.terminal,
     answersQuestions: true,
     elapsedMs: () => (startedAt === undefined ? undefined : Date.now() - startedAt),
     async begin(client) {

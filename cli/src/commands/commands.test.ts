@@ -1,5 +1,7 @@
 import { test } from 'tap'
 import { Failure } from '@codegen/protocol/failure'
+import { commands } from '#commands'
+import { everywhere } from './options.ts'
 import type { FakeAnswers } from '#fake-daemon'
 import { installCodegen, message, runCodegen, startPlace } from '#test-codegen'
 import type { Test } from '#test-codegen'
@@ -142,11 +144,44 @@ test('an id that is unknown, or a run that is over, is one sentence and exit 1',
 })
 
 test('help and version need no daemon', async (t) => {
-  for (const words of [['--help'], ['help'], ['-h', 'runs']]) {
+  for (const words of [['--help'], ['help'], ['-h'], ['add', 'a', 'line', '--help']]) {
     const { code, stdout } = await runCodegen(installed, words).ended
     t.equal(code, 0)
     t.match(stdout, /codegen "add a \/health endpoint"/)
-    t.ok(stdout.split('\n').every((line) => line.length <= 120))
   }
   t.equal((await runCodegen(installed, ['--version']).ended).stdout, 'codegen 0.1.0\n')
+})
+
+test('each command has help of its own that names all it takes, however it is asked for', async (t) => {
+  for (const { name, operands, options } of commands.filter((command) => command.name !== '')) {
+    const words = name.split(' ')
+    const asked = [
+      [...words, '--help'],
+      ['--help', ...words],
+      ['help', ...words],
+    ]
+    const [first, ...same] = await Promise.all(asked.map((line) => runCodegen(installed, line).ended))
+    t.equal(first?.code, 0, name)
+    t.match(first?.stdout, new RegExp(`^codegen ${name}`))
+    for (const other of same) t.equal(other.stdout, first?.stdout, name)
+    for (const operand of operands) t.match(first?.stdout, operand.name, name)
+    for (const option of options) t.match(first?.stdout, `--${option.name}`, name)
+    t.ok(first?.stdout.split('\n').every((line) => line.length <= 120))
+  }
+})
+
+test('the help of all commands names each one and fits 120 columns', async (t) => {
+  const { stdout } = await runCodegen(installed, ['--help']).ended
+  for (const { name } of commands) t.match(stdout, `codegen ${name}`)
+  t.ok(stdout.split('\n').every((line) => line.length <= 120))
+  const { code, stderr } = await runCodegen(installed, ['help', 'fly']).ended
+  t.equal(code, 2)
+  t.match(stderr, /^codegen: There is no codegen fly; codegen --help lists the commands\.\n$/)
+})
+
+test('an option means the same wherever it is taken', async (t) => {
+  const options = [...everywhere, ...commands.flatMap((command) => command.options)]
+  const different = [...new Set(options)]
+  const names = different.flatMap(({ name, short }) => (short === undefined ? [name] : [name, short]))
+  t.same(names, [...new Set(names)])
 })

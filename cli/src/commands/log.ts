@@ -1,16 +1,28 @@
-import type { Shown } from '#arguments'
+import type { Command, Invocation } from './command.ts'
 import { exitCodes } from '#exit-code'
 import type { ExitCode } from '#exit-code'
-import type { Terminal } from '#render/terminal'
+import { json, quiet, toShown } from './options.ts'
 import { watchRun } from '#watch-run'
+import { runId } from './run-id.ts'
 
 /** `codegen log ID`: shows what is on record of a run, and of one that goes on no more than that. */
-export async function log({ id, ...shown }: Shown & { id: string }, terminal: Terminal): Promise<ExitCode> {
+export const log: Command = {
+  name: 'log',
+  group: 'Runs',
+  summary: 'what a run did',
+  operands: [runId],
+  options: [json, quiet],
+  details: ['Of a run that goes on, what is on record so far; codegen attach ID goes on with it.'],
+  run: showLog,
+}
+
+async function showLog(invocation: Invocation): Promise<ExitCode> {
+  const [id = ''] = invocation.words
   let tookMs: number | undefined
   let lastPosition = Infinity
   await watchRun({
-    ...shown,
-    terminal,
+    ...toShown(invocation),
+    terminal: invocation.terminal,
     answersQuestions: false,
     elapsedMs: () => tookMs,
     until: ({ event_id }) => Number.parseInt(event_id, 10) >= lastPosition,

@@ -1,18 +1,28 @@
+import type { Command, Invocation } from './command.ts'
 import { exitCodes } from '#exit-code'
 import type { ExitCode } from '#exit-code'
 import { limits } from '#limits'
+import { json } from './options.ts'
 import { toJsonLine } from '#render/json-view'
 import { countOf } from '#render/numbers'
 import { renderTable } from '#render/table'
-import type { Terminal } from '#render/terminal'
 import { toOneLine } from '#render/visible'
 import { withClient } from '#with-client'
 
 /** `codegen runs`: the newest runs of this machine, each with the shortest id that names it. */
-export function runs({ json }: { json: boolean }, terminal: Terminal): Promise<ExitCode> {
+export const runs: Command = {
+  name: 'runs',
+  group: 'Runs',
+  summary: 'the newest runs, each with an id for the commands below',
+  operands: [],
+  options: [json],
+  run: listRuns,
+}
+
+function listRuns({ has, terminal }: Invocation): Promise<ExitCode> {
   return withClient(terminal, async (client) => {
     const found = await client.listRuns(limits.runsListed)
-    if (json) {
+    if (has(json)) {
       for (const run of found) terminal.print(toJsonLine(run))
       return exitCodes.done
     }

@@ -1,19 +1,30 @@
+import type { Command, Invocation } from './command.ts'
 import { connectToDaemon } from '#connect'
 import { exitCodes } from '#exit-code'
 import type { ExitCode } from '#exit-code'
+import { json } from './options.ts'
 import { toJsonLine } from '#render/json-view'
 import { toDuration } from '#render/numbers'
 import { stripControls } from '#render/strip-controls'
 import { renderTable } from '#render/table'
-import type { Terminal } from '#render/terminal'
 import { version } from '#version'
 
 /** `codegen status`: what codegend says of itself. Starts nothing. */
-export async function status({ json }: { json: boolean }, terminal: Terminal): Promise<ExitCode> {
+export const status: Command = {
+  name: 'status',
+  group: 'This machine',
+  summary: 'what runs here, and where its files are',
+  operands: [],
+  options: [json],
+  details: ['Starts nothing; exit code 4 says that codegend is not running. codegen doctor looks closer.'],
+  run: showStatus,
+}
+
+async function showStatus({ has, terminal }: Invocation): Promise<ExitCode> {
   const client = await connectToDaemon({})
   const { maestro, ...daemon } = await client.status()
   client.close()
-  if (json) {
+  if (has(json)) {
     terminal.print(toJsonLine({ ...daemon, maestro }))
     return exitCodes.done
   }

@@ -1,0 +1,13 @@
+import { attach } from '#commands/attach'
+import { cancel } from '#commands/cancel'
+import { help } from '#commands/help'
+import { log } from '#commands/log'
+import { run } from '#commands/run'
+import { runs } from '#commands/runs'
+import { status } from '#commands/status'
+import { tools } from '#commands/tools'
+import { showVersion } from '#commands/version'
+import type { Command } from '#commands/command'
+
+/** Everything codegen can be told to do, in the order of its help. A command is one file and one line here. */
+export const commands: readonly Command[] = [run, runs, log, attach, cancel, status, tools, help, showVersion]
