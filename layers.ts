@@ -5,7 +5,7 @@
 export const layers: Readonly<Record<string, Layer>> = {
   protocol: {
     packages: [],
-    leaves: ['failure', 'ids', 'limits', 'socket-path', 'tool'],
+    leaves: ['failure', 'ids', 'limits', 'socket-path', 'tool', 'traceparent'],
     folders: { 'built-in': [], peer: [], wire: [], local: ['wire', 'built-in'] },
   },
   'plugins/kit': { packages: ['protocol'], leaves: [], folders: {} },
@@ -21,10 +21,11 @@ export const layers: Readonly<Record<string, Layer>> = {
       hands: [],
       journal: [],
       maestro: [],
+      opentelemetry: ['calls', 'link'],
       service: [],
     },
     // A library of a technology stays in the folder of that technology.
-    libraries: { ws: ['link'], undici: ['hands'], clipboardy: ['hands'] },
+    libraries: { ws: ['link'], undici: ['hands'], clipboardy: ['hands'], '@opentelemetry': ['opentelemetry'] },
     files: { 'built-in': { packages: ['plugins/*'] } },
   },
   maestro: {
@@ -39,10 +40,14 @@ export const layers: Readonly<Record<string, Layer>> = {
       postgres: ['runs', 'executors', 'safeguards'],
       redis: ['runs', 'executors', 'safeguards'],
       memory: ['runs', 'executors', 'safeguards'],
+      prometheus: ['runs', 'executors'],
+      opentelemetry: ['runs'],
       runs: [],
     },
     libraries: {
       fastify: ['http'],
+      'prom-client': ['prometheus'],
+      '@opentelemetry': ['opentelemetry'],
       ws: ['http'],
       openai: ['llm'],
       pg: ['postgres'],
@@ -54,7 +59,9 @@ export const layers: Readonly<Record<string, Layer>> = {
   cli: {
     packages: ['protocol'],
     // What starts with the terminal's prompt carries no schema: the rest of the protocol is there as types.
-    typesOnlyBut: ['failure', 'limits', 'peer', 'socket-path'].map((entry) => `@codegen/protocol/${entry}`),
+    typesOnlyBut: ['failure', 'limits', 'peer', 'socket-path', 'traceparent'].map(
+      (entry) => `@codegen/protocol/${entry}`,
+    ),
     leaves: ['client', 'connect', 'dial', 'exit-code', 'limits', 'start-daemon', 'version'],
     folders: {
       commands: ['render', 'prompt', 'watch-run', 'with-client'],

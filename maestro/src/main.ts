@@ -19,6 +19,7 @@ import { openEvents } from './events.ts'
 import { listen } from './listen.ts'
 import { openLog } from './log.ts'
 import type { Log } from './log.ts'
+import { openObservers } from './observers.ts'
 import { openStorage } from './storage.ts'
 import { loadOwnToken } from './token.ts'
 
@@ -48,13 +49,16 @@ export async function startMaestro(config: Config, log: Log): Promise<Maestro> {
 
   const model = createModelClient(config.model)
   stack.defer(() => model.close())
-  const { database, checks: storeChecks } = await openStorage(config, warn, stack)
+  const [{ database, checks: storeChecks }, { observer, metrics }] = await Promise.all([
+    openStorage(config, warn, stack),
+    openObservers(version),
+  ])
   const { bus, presence, checks: eventChecks } = await openEvents(config, { warn, server }, stack)
 
   const runLog = createRunLog(database)
   const store = createExecutorStore(database, server)
   const mintId = (): string => randomUUID()
-  const brain = { model, log: runLog, bus, safeguards, now: () => performance.now(), mintId }
+  const brain = { model, log: runLog, bus, safeguards, observer, now: () => performance.now(), mintId }
   const communicator = createExecutorCommunicator({
     brain,
     store,
@@ -75,6 +79,7 @@ export async function startMaestro(config: Config, log: Log): Promise<Maestro> {
     store,
     presence,
     ready,
+    metrics: () => metrics({ ...communicator.counts(), connections: database.connections() }),
     warn,
     mintId,
   })

@@ -1,4 +1,5 @@
 import { Type } from 'typebox'
+import { traceparentPattern } from './traceparent.ts'
 
 const id = { minLength: 1, maxLength: 128, pattern: '^[!-~]+$' }
 
@@ -16,6 +17,8 @@ export const ClientRef = Type.String(id)
 export const JournalId = Type.String(id)
 /** `<position>-<k>`: `<position>-0` is the log entry at that position, `k >= 1` the decorations after it. Opaque to clients. */
 export const EventId = Type.String({ pattern: '^[0-9]{1,15}-[0-9]{1,15}$' })
+/** W3C trace context, version 00: `00-<trace id>-<span id>-<flags>`. Whoever gets it continues that trace; it changes nothing else. */
+export const Traceparent = Type.String({ maxLength: 55, pattern: traceparentPattern })
 /** A tool's name as a model may call it. */
 export const ToolName = Type.String({ pattern: '^[A-Za-z][A-Za-z0-9_-]{0,63}$' })
 

@@ -3,6 +3,7 @@ import type { Failure } from '@codegen/protocol/failure'
 import { parseEventId } from '@codegen/protocol/ids'
 import { closeCodes } from '@codegen/protocol/wire'
 import type { ExecutorFrame, Handshake, StartRun, Subscribe } from '@codegen/protocol/wire'
+import type { Drive } from '#runs/drive'
 import { readEvents } from '#runs/event-reader'
 import type { EventReading, EventSink } from '#runs/event-reader'
 import type { RunKey } from '#runs/ports'
@@ -67,6 +68,10 @@ export class Connection {
 
   openRuns(): RunKey[] {
     return this.#state.kind === 'open' ? this.#state.runs.keys() : []
+  }
+
+  drives(): Drive[] {
+    return this.#state.kind === 'open' ? this.#state.runs.drives() : []
   }
 
   /** Closes the socket and lets go of its runs. */

@@ -1,7 +1,10 @@
 import { closeCodes } from '@codegen/protocol/wire'
 import { limits } from '#limits'
+import { waitingStatus } from '#runs/drive'
+import type { Drive } from '#runs/drive'
 import type { RunKey } from '#runs/ports'
 import { Connection } from './connection.ts'
+import { createInboxReader } from './inbox-reader.ts'
 import type { Channel, CommunicatorPorts, Principal } from './ports.ts'
 
 /**
@@ -10,32 +13,31 @@ import type { Channel, CommunicatorPorts, Principal } from './ports.ts'
  */
 export type ExecutorCommunicator = {
   connect(channel: Channel, principal: Principal): Connection
-  counts(): { executors: number; runs: number }
+  /** What is here right now: executors, and open runs by what they do or wait for. */
+  counts(): HeldHere
   /** Lets go of every run and closes every connection. */
   close(): Promise<void>
+}
+
+export type HeldHere = {
+  readonly executors: number
+  readonly runs: ReadonlyMap<string, number>
+  /** What has arrived for runs and they have not taken yet. */
+  readonly letters: number
+  /** Commands found in inboxes at the last look. */
+  readonly commands: number
 }
 
 export function createExecutorCommunicator(ports: CommunicatorPorts): ExecutorCommunicator {
   const connections = new Set<Connection>()
   const byExecutor = new Map<string, Connection>()
-
-  const takeCommands = async (keys: readonly RunKey[]): Promise<void> => {
-    if (keys.length === 0) return
-    for (const command of await ports.store.commandsOf(keys)) {
-      for (const connection of connections) connection.command(command)
-    }
-  }
-  const takeCommandsSafely = (keys: readonly RunKey[]): void => {
-    takeCommands(keys).catch((failure: unknown) =>
-      ports.warn('Commands could not be read; they are looked for again.', failure),
-    )
-  }
+  const inbox = createInboxReader(ports, connections)
   const openKeys = (): RunKey[] => [...connections].flatMap((connection) => connection.openRuns())
 
   ports.presence.onWake((key) => {
-    takeCommandsSafely(openKeys().filter((open) => open.generationId === key.generationId))
+    inbox.look(openKeys().filter((open) => open.generationId === key.generationId))
   })
-  const poll = setInterval(() => takeCommandsSafely(openKeys()), limits.inboxPollMs)
+  const poll = setInterval(() => inbox.look(openKeys()), limits.inboxPollMs)
   poll.unref()
 
   return {
@@ -50,7 +52,7 @@ export function createExecutorCommunicator(ports: CommunicatorPorts): ExecutorCo
             .get(executorKey)
             ?.close(closeCodes.superseded, 'a newer connection of this executor has taken over')
           byExecutor.set(executorKey, connection)
-          takeCommandsSafely(connection.openRuns())
+          inbox.look(connection.openRuns())
         },
         onClosed(greeted) {
           connections.delete(connection)
@@ -62,7 +64,11 @@ export function createExecutorCommunicator(ports: CommunicatorPorts): ExecutorCo
       connections.add(connection)
       return connection
     },
-    counts: () => ({ executors: byExecutor.size, runs: openKeys().length }),
+    counts: () => ({
+      executors: byExecutor.size,
+      commands: inbox.found(),
+      ...countRuns([...connections].flatMap((connection) => connection.drives())),
+    }),
     async close() {
       clearInterval(poll)
       const closing = [...connections]
@@ -70,4 +76,15 @@ export function createExecutorCommunicator(ports: CommunicatorPorts): ExecutorCo
       await Promise.all(closing.map((connection) => connection.settled()))
     },
   }
+}
+
+function countRuns(drives: readonly Drive[]): Pick<HeldHere, 'runs' | 'letters'> {
+  const runs = new Map<string, number>()
+  let letters = 0
+  for (const { run, mailbox } of drives) {
+    const status = waitingStatus(run)
+    runs.set(status, (runs.get(status) ?? 0) + 1)
+    letters += mailbox.size()
+  }
+  return { runs, letters }
 }

@@ -84,6 +84,10 @@ export class OwnedRuns {
     return this.#drives.has(generationId)
   }
 
+  drives(): Drive[] {
+    return [...this.#drives.values()]
+  }
+
   keys(): RunKey[] {
     const { teamId } = this.#ports.principal
     return [...this.#drives.keys(), ...this.#resuming.keys()].map((generationId) => ({ teamId, generationId }))

@@ -31,7 +31,18 @@ export async function resumeRun(ports: ConnectionPorts, resume: Resume): Promise
   })
   for (const entry of loaded.entries) transcript.add(entry.shown)
   const { epoch } = greeted
-  const drive = new Drive({ key, epoch, run, transcript, hands, toolbelt, ports: ports.brain, ageMs: loaded.ageMs })
+  const { ageMs } = loaded
+  const drive = new Drive({
+    key,
+    epoch,
+    run,
+    transcript,
+    hands,
+    toolbelt,
+    ports: ports.brain,
+    ageMs,
+    isClaimed: true,
+  })
   for (const [toolId, call] of run.openCalls) {
     if (call.journalId !== greeted.journalId)
       drive.mailbox.post({ kind: 'result', result: interrupted(run.generationId, toolId) })

@@ -52,6 +52,7 @@ export async function startRun(ports: ConnectionPorts, asked: RunStart): Promise
     toolbelt,
     ports: ports.brain,
     ageMs: 0,
+    isClaimed: false,
   })
   runs.add(drive, entries)
 }
@@ -98,7 +99,7 @@ async function toNewRun(ports: ConnectionPorts, { greeted, runs, start }: RunSta
         mode: start.mode,
         model,
       },
-      { earlier, bounds },
+      { earlier, bounds, traceparent: start.traceparent },
     ),
     unshown({
       type: 'toolbelt',
@@ -130,13 +131,13 @@ async function toNewRun(ports: ConnectionPorts, { greeted, runs, start }: RunSta
 
 function startedEntry(
   payload: RunFactOf<'run_started'>['payload'],
-  of: { earlier: string; bounds: RunBounds },
+  of: { earlier: string; bounds: RunBounds; traceparent: string | undefined },
 ): LogEntry {
   const shown = shownUser(payload.prompt)
   return {
     fact: { type: 'run_started', payload },
     shown: of.earlier === '' ? shown : `${of.earlier},${shown}`,
-    internal: { limits: of.bounds },
+    internal: { limits: of.bounds, ...(of.traceparent === undefined ? {} : { traceparent: of.traceparent }) },
   }
 }
 

@@ -4,6 +4,7 @@ import { Failure, failures, toFailure } from '@codegen/protocol/failure'
 import type { Principal } from '#executors/ports'
 import type { HttpPorts } from './ports.ts'
 import { healthRoutes } from '#http/routes/health'
+import { metricsRoute } from '#http/routes/metrics'
 import { runEventsRoute } from '#http/routes/run-events'
 import { runsRoutes } from '#http/routes/runs'
 
@@ -41,6 +42,7 @@ export function createApp(ports: HttpPorts): FastifyInstance {
       Object.defineProperty(request, 'principal', { value: principal })
       next()
     })
+    metricsRoute(guarded, ports)
     runsRoutes(guarded, ports)
     runEventsRoute(guarded, ports)
     done()

@@ -16,6 +16,8 @@ export type HttpPorts = {
   readonly store: ExecutorStore
   readonly presence: Presence
   readonly ready: readonly ReadyCheck[]
+  /** This replica's figures in Prometheus' text format. */
+  metrics(): Promise<{ readonly contentType: string; readonly text: string }>
   warn(message: string, thrown: unknown): void
   mintId(): string
 }

@@ -9,6 +9,8 @@ export type Database = {
   query<Row extends QueryResultRow>(statement: Statement, options?: QueryOptions): Promise<QueryResult<Row>>
   /** Runs statements in one transaction on one connection; it is rolled back when `work` throws. Not tried again. */
   transaction<Result>(work: (query: Query) => Promise<Result>): Promise<Result>
+  /** Connections of the pool right now, and statements that wait for one. */
+  connections(): { readonly total: number; readonly idle: number; readonly waiting: number }
   close(): Promise<void>
 }
 
@@ -56,6 +58,7 @@ export function openDatabase(connection: PoolConfig, warn: (message: string) => 
         client.release(broken)
       }
     },
+    connections: () => ({ total: pool.totalCount, idle: pool.idleCount, waiting: pool.waitingCount }),
     close: () => pool.end(),
   }
 }

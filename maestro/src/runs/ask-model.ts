@@ -27,24 +27,37 @@ export async function askModel(drive: Drive): Promise<boolean> {
 
 async function askUninterrupted(drive: Drive, request: RequestText): Promise<ModelAnswer | ModelFault | 'interrupted'> {
   const { outlet, key } = drive
+  const watch = drive.stopwatch.ask(drive.run.turns + 1)
   const abort = new AbortController()
   const asking = drive.ports.model.ask(
     {
       body: request.body,
-      onText: (delta) => outlet.delta('agent_message_delta', delta),
-      onReasoning: (delta) => outlet.delta('reasoning_delta', delta),
-      onRestart: (reason) =>
-        outlet.decoration({ type: 'agent_message_restarted', payload: { generation_id: key.generationId, reason } }),
+      onText: (delta) => {
+        watch.shown()
+        outlet.delta('agent_message_delta', delta)
+      },
+      onReasoning: (delta) => {
+        watch.shown()
+        outlet.delta('reasoning_delta', delta)
+      },
+      onRestart: (reason) => {
+        watch.restarted()
+        outlet.decoration({ type: 'agent_message_restarted', payload: { generation_id: key.generationId, reason } })
+      },
     },
     abort.signal,
   )
   for (;;) {
     const first = await Promise.race([asking, drive.mailbox.arrival()])
-    if (first) return first
+    if (first) {
+      watch.ended(first)
+      return first
+    }
     takeLetters(drive)
     if (drive.isReleased || drive.ending) {
       abort.abort()
       await asking
+      watch.ended('interrupted')
       return 'interrupted'
     }
   }

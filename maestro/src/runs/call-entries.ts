@@ -62,6 +62,7 @@ function requestEntry(drive: Drive, request: ToolRequest): LogEntry {
     }
   }
   const { code, message } = checked.failure
+  drive.stopwatch.refused()
   return {
     fact: {
       type: 'tool_call_finished',

@@ -3,10 +3,12 @@ import { EventOutlet } from './event-outlet.ts'
 import type { LogEntry, SavedEntry } from './log-entry.ts'
 import { createMailbox } from './mailbox.ts'
 import type { Mailbox } from './mailbox.ts'
+import type { TakenRun } from './observer.ts'
 import type { BrainPorts, Ending, Hands, RunKey, RunSummaryChange, Toolbelt } from './ports.ts'
 import type { Transcript } from './request-text.ts'
 import { applyEntry } from './run.ts'
 import type { Run } from './run.ts'
+import { Stopwatch } from './stopwatch.ts'
 
 /** What reaches a run from outside. */
 export type Letter =
@@ -28,6 +30,8 @@ export type DriveStart = {
   readonly ports: BrainPorts
   /** How old the run is already. */
   readonly ageMs: number
+  /** It was begun before, by another owner. */
+  readonly isClaimed: boolean
 }
 
 /** A run in the hands of its owner: the fold so far, and what stands ready to drive it. */
@@ -39,6 +43,7 @@ export class Drive {
   readonly transcript: Transcript
   readonly outlet: EventOutlet
   readonly mailbox: Mailbox<Letter> = createMailbox()
+  readonly stopwatch: Stopwatch
   /** Calls whose end was asked for. */
   readonly cancelled = new Set<string>()
 
@@ -62,6 +67,7 @@ export class Drive {
     this.#epoch = start.epoch
     this.#run = start.run
     this.#startedAt = start.ports.now() - start.ageMs
+    this.stopwatch = new Stopwatch(start.ports.observer.runTaken(toTaken(start, this.#startedAt)), start.ports.now)
     const leftMs = Math.max(0, start.run.bounds.seconds * 1_000 - start.ageMs)
     this.#timeUp = setTimeout(() => this.mailbox.post({ kind: 'look' }), leftMs)
     this.#timeUp.unref()
@@ -129,15 +135,23 @@ export class Drive {
     this.#isReleased = true
     clearTimeout(this.#timeUp)
     this.outlet.close()
+    this.stopwatch.left(undefined)
   }
 
   async #append(entries: readonly SavedEntry[], length: number, summary: RunSummaryChange): Promise<boolean> {
     if (this.#isReleased) return false
+    const startMs = this.ports.now()
     const owned = await this.ports.log.append({ ...this.key, epoch: this.#epoch, length, entries, summary })
+    this.ports.observer.appended(this.ports.now() - startMs)
     if (owned) this.outlet.facts(entries)
     else this.release()
+    if (owned && summary.finished) this.stopwatch.left(this.#run.outcome)
     return owned
   }
+}
+
+function toTaken({ key, run, isClaimed }: DriveStart, startedMs: number): TakenRun {
+  return { generationId: key.generationId, model: run.model, startedMs, isClaimed, traceparent: run.traceparent }
 }
 
 function toSummary(run: Run): RunSummaryChange {
@@ -151,18 +165,25 @@ function toSummary(run: Run): RunSummaryChange {
   }
 }
 
-function waitingStatus(run: Run): string {
+/** What an open run does, or waits for, in the hands of its owner. */
+export const openStates = ['running', 'waiting_tool', 'waiting_approval'] as const
+
+export function waitingStatus(run: Run): (typeof openStates)[number] {
   if (run.openQuestions.size > 0) return 'waiting_approval'
   return run.openCalls.size > 0 ? 'waiting_tool' : 'running'
 }
 
 /** The `run_tool` of an open call, as it is sent and sent again. */
-export function toRunTool(run: Run, toolId: string): RunTool | undefined {
+export function toRunTool(drive: Drive, toolId: string): RunTool | undefined {
+  const { run, stopwatch } = drive
   const call = run.openCalls.get(toolId)
   if (!call) return undefined
+  stopwatch.sent(toolId, call.bootstrap ? 0 : run.turns)
+  const traceparent = stopwatch.traceparentOf(toolId)
   return {
     ...call.tool,
     generation_id: run.generationId,
+    ...(traceparent === undefined ? {} : { traceparent }),
     ...(call.timeoutMs === undefined ? {} : { timeout_ms: call.timeoutMs }),
     ...(call.bootstrap ? { bootstrap: true } : {}),
   }

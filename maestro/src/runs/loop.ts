@@ -58,8 +58,7 @@ async function sendStaged(drive: Drive): Promise<boolean> {
 }
 
 function sendOpenCalls(drive: Drive): void {
-  const run = drive.run
-  drive.hands.callTools([...run.openCalls.keys()].flatMap((toolId) => toRunTool(run, toolId) ?? []))
+  drive.hands.callTools([...drive.run.openCalls.keys()].flatMap((toolId) => toRunTool(drive, toolId) ?? []))
 }
 
 /** What is staged is written meanwhile; that it could not be shows as a letter, like all else from outside. */

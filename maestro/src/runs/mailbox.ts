@@ -6,6 +6,8 @@ export type Mailbox<Letter> = {
   post(letter: Letter): void
   /** Takes everything that has arrived; never waits. */
   takeAll(): Letter[]
+  /** How much waits to be taken. */
+  size(): number
   /** Resolves as soon as there is something to take. */
   arrival(): Promise<void>
 }
@@ -26,6 +28,7 @@ export function createMailbox<Letter>(): Mailbox<Letter> {
       letters = []
       return taken
     },
+    size: () => letters.length,
     arrival() {
       if (letters.length > 0) return Promise.resolve()
       arriving ??= new Promise((resolve) => {

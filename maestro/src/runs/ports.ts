@@ -2,6 +2,7 @@ import type { Failure } from '@codegen/protocol/failure'
 import type { EventPosition } from '@codegen/protocol/ids'
 import type { RunFinished, RunOutcome, RunTool } from '@codegen/protocol/wire'
 import type { LogEntry, SavedEntry } from './log-entry.ts'
+import type { Observer } from './observer.ts'
 import type { Run } from './run.ts'
 import type { ToolRequest } from './tool-request.ts'
 
@@ -129,6 +130,7 @@ export type BrainPorts = {
   readonly log: RunLog
   readonly bus: EventBus
   readonly safeguards: Safeguards
+  readonly observer: Observer
   /** Monotonic milliseconds. */
   now(): number
   /** At least 122 random bits. */

@@ -11,6 +11,8 @@ export type Run = {
   readonly mode: RunMode
   readonly model: string
   readonly bounds: RunBounds
+  /** W3C trace context of whoever asked for it. */
+  readonly traceparent: string | undefined
   /** Position of the last entry; the log's length. */
   readonly length: number
   readonly bootstrap: 'none' | 'open' | 'done'
@@ -73,6 +75,7 @@ function startedRun(fact: RunFactOf<'run_started'>, entry: SavedEntry): Run {
       tokens: limits.tokensDefault,
       seconds: limits.runSecondsDefault,
     },
+    traceparent: entry.internal?.traceparent,
     length: entry.position,
     bootstrap: 'none',
     turns: 0,

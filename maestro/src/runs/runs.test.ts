@@ -10,6 +10,7 @@ import { readEvents } from './event-reader.ts'
 import type { LogEntry, SavedEntry } from './log-entry.ts'
 import { unshown } from './log-entry.ts'
 import { driveRun } from './loop.ts'
+import type { Observer } from './observer.ts'
 import type { BrainPorts, EventBus, Hands, ModelAnswer, ModelFault, PublishedEvent, Toolbelt } from './ports.ts'
 import { createTranscript } from './request-text.ts'
 import { toResultText } from './result-text.ts'
@@ -19,6 +20,20 @@ import { nextStep } from './step.ts'
 
 const key = { teamId: 'default', generationId: 'g-1' }
 const head = { model: 'm', toolsJson: '[{"type":"function"}]', systemMessage: shownSystem('be good') }
+
+/** Nobody measures. */
+const silent: Observer = {
+  runTaken: () => ({
+    traceparentOf: () => undefined,
+    modelAsked: () => undefined,
+    requestRefused: () => undefined,
+    questionClosed: () => undefined,
+    toolCalled: () => undefined,
+    turnEnded: () => undefined,
+    runLeft: () => undefined,
+  }),
+  appended: () => undefined,
+}
 
 /** A log as Postgres would keep it, with its fence; everything else of the drive is real but the model. */
 function createBench(
@@ -74,6 +89,7 @@ function createBench(
     },
     bus,
     safeguards: { endingOf: (run) => (run.cancel ? { status: 'cancelled', error: undefined } : undefined) },
+    observer: silent,
     now: () => performance.now(),
     mintId: () => `id-${(minted += 1)}`,
   }
@@ -108,7 +124,17 @@ function createBench(
   }
   const transcript = createTranscript(head)
   for (const entry of log) transcript.add(entry.shown)
-  const drive = new Drive({ key, epoch: 1, run: foldRun(log), transcript, hands, toolbelt, ports, ageMs: 0 })
+  const drive = new Drive({
+    key,
+    epoch: 1,
+    run: foldRun(log),
+    transcript,
+    hands,
+    toolbelt,
+    ports,
+    ageMs: 0,
+    isClaimed: false,
+  })
   return {
     drive,
     log,

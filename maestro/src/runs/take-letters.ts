@@ -45,6 +45,7 @@ function toResultEntry(
   call: { tool: { tool_name: string }; bootstrap: boolean; requestId: string },
 ): LogEntry {
   const status = toToolStatus(result.status)
+  drive.stopwatch.finished(result.tool_id, { toolName: call.tool.tool_name, isBootstrap: call.bootstrap, status })
   const text = toResultText(result, status)
   const fact = {
     type: call.bootstrap ? ('bootstrap_result' as const) : ('tool_call_finished' as const),
@@ -72,7 +73,14 @@ function takeApproval(drive: Drive, fact: Extract<Letter, { kind: 'approval' }>[
   const run = drive.run
   const isAsked = run.openQuestions.has(tool_id)
   const isNews = run.openCalls.has(tool_id) && isAsked === (fact.type === 'approval_resolved')
+  if (isNews) watchQuestion(drive, fact)
   drive.stage(isNews ? [unshown(fact)] : [], acknowledge)
+}
+
+function watchQuestion(drive: Drive, fact: Extract<Letter, { kind: 'approval' }>['fact']): void {
+  const { tool_id } = fact.payload
+  if (fact.type === 'approval_requested') drive.stopwatch.questionAsked(tool_id)
+  else drive.stopwatch.questionAnswered(tool_id, fact.payload.outcome)
 }
 
 function takeCancel(drive: Drive, letter: Extract<Letter, { kind: 'cancel' }>): void {

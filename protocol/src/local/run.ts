@@ -1,5 +1,5 @@
 import { Type } from 'typebox'
-import { ClientRef, EventId, GenerationId, SessionId } from '#ids'
+import { ClientRef, EventId, GenerationId, SessionId, Traceparent } from '#ids'
 import { limits } from '#limits'
 import { RunLimits, RunMode } from '#wire/start-run'
 import { method } from './method.ts'
@@ -36,6 +36,7 @@ export const RunStart = method(
     model: Type.Optional(Type.String({ minLength: 1, maxLength: 200 })),
     limits: Type.Optional(RunLimits),
     client_ref: ClientRef,
+    traceparent: Type.Optional(Traceparent),
   },
   Type.Object({ generation_id: GenerationId, session_id: SessionId }),
 )

@@ -1,6 +1,6 @@
 import { Type } from 'typebox'
 import type { Static } from 'typebox'
-import { GenerationId, SessionId, ToolId } from '#ids'
+import { GenerationId, SessionId, ToolId, Traceparent } from '#ids'
 import { limits } from '#limits'
 import { message } from './message.ts'
 
@@ -21,5 +21,6 @@ export const RunTool = message('run_tool', {
   bootstrap: Type.Optional(Type.Boolean()),
   ask: Type.Optional(Type.Boolean()),
   title: Type.Optional(Type.String({ maxLength: 1_000 })),
+  traceparent: Type.Optional(Traceparent),
 })
 export type RunTool = Static<typeof RunTool.payload>

@@ -1,6 +1,6 @@
 import { Type } from 'typebox'
 import type { Static } from 'typebox'
-import { ClientRef, SessionId } from '#ids'
+import { ClientRef, SessionId, Traceparent } from '#ids'
 import { limits } from '#limits'
 import { ProjectSpec } from './handshake.ts'
 import { message } from './message.ts'
@@ -29,5 +29,6 @@ export const StartRun = message('start_run', {
   model: Type.Optional(Type.String({ minLength: 1, maxLength: 200, pattern: withoutNul })),
   mode: RunMode,
   limits: Type.Optional(RunLimits),
+  traceparent: Type.Optional(Traceparent),
 })
 export type StartRun = Static<typeof StartRun.payload>

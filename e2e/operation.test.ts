@@ -1,0 +1,74 @@
+import { readFile } from 'node:fs/promises'
+import { request } from 'node:http'
+import { text } from 'node:stream/consumers'
+import { join } from 'node:path'
+import { test } from 'tap'
+import { parseExposition, valueOf } from '#support/exposition'
+import { createSystem } from '#support/system'
+import type { System } from '#support/system'
+
+const shell = (command: string) => ({ tool: 'Shell', arguments: { command } })
+
+test('a private Maestro tells its health to anybody on its socket, and its figures to who has the token', async (t) => {
+  const system = await createSystem(t, {
+    scenario: {
+      steps: [
+        { text: 'I look. ', calls: [shell('echo canary-output'), { tool: 'NoSuchTool', arguments: {} }] },
+        { calls: [shell('exit 3')], usage: { input: 1_000, output: 20 } },
+        { text: 'Done.' },
+      ],
+    },
+  })
+  t.equal((await system.codegen(['--auto', 'canary-prompt'])).code, 0)
+
+  t.match(await askSocket(system, '/healthz'), { status: 200, body: '{"status":"ok"}' })
+  t.match(await askSocket(system, '/readyz'), { status: 200, body: '{"status":"ready"}' })
+  t.match(await askSocket(system, '/metrics'), { status: 401, body: /needs a token/ })
+
+  const token = (await readFile(join(system.home, 'maestro', 'token'), 'utf8')).trim()
+  const answer = await askSocket(system, '/metrics', token)
+  t.match(answer, { status: 200, type: /^text\/plain; version=0\.0\.4/ })
+  const figures = parseExposition(answer.body)
+  const value = (name: string, labels?: Record<string, string>): number => valueOf(figures, name, labels)
+  t.equal(value('maestro_executors_connected'), 1)
+  t.equal(value('maestro_runs_taken_total', { how: 'started' }), 1)
+  t.equal(value('maestro_runs_ended_total', { status: 'completed' }), 1)
+  for (const state of ['running', 'waiting_tool', 'waiting_approval']) t.equal(value('maestro_runs_open', { state }), 0)
+  t.equal(value('maestro_model_request_duration_seconds_count', { outcome: 'answer' }), 3)
+  t.equal(value('maestro_model_first_token_seconds_count'), 2, 'an answer of calls alone shows nothing')
+  t.equal(value('maestro_turn_gap_seconds_count'), 2)
+  t.equal(value('maestro_tool_call_duration_seconds_count', { tool: 'Shell', status: 'success' }), 2, 'one of them git')
+  t.equal(value('maestro_tool_call_duration_seconds_count', { tool: 'Shell', status: 'error' }), 1)
+  t.equal(value('maestro_tool_call_duration_seconds_count', { tool: 'GetWorkingDirectory', status: 'success' }), 1)
+  t.equal(value('maestro_tool_requests_refused_total'), 1)
+  t.ok(value('maestro_model_tokens_total', { kind: 'input' }) >= 1_000)
+  t.ok(value('maestro_model_tokens_total', { kind: 'output' }) >= 20)
+  t.ok(value('maestro_log_append_duration_seconds_count') >= 5)
+  t.ok(value('maestro_log_append_duration_seconds_sum') > 0)
+  t.ok(value('maestro_postgres_connections', { state: 'idle' }) >= 1)
+  t.equal(value('maestro_postgres_waiting'), 0)
+  t.equal(value('maestro_build_info'), 1)
+  t.ok(value('process_resident_memory_bytes') > 10_000_000)
+  t.ok(value('nodejs_eventloop_lag_p99_seconds') >= 0)
+
+  for (const [name, { type, help, samples }] of figures) {
+    t.ok(help.length > 10, `${name} says what it is`)
+    if (!name.startsWith('maestro_')) continue
+    t.equal(name.endsWith('_total'), type === 'counter', `${name} is named as a ${type}`)
+    t.ok(samples.length > 0 || type !== 'gauge', `${name} has a value`)
+  }
+  t.notMatch(answer.body, /canary|NoSuchTool|generation|[0-9a-f]{8}-[0-9a-f]{4}/, 'nobody’s words, and no ids')
+})
+
+/** Asks the Maestro of this system's codegend on its Unix socket. */
+async function askSocket(system: System, path: string, token?: string) {
+  const headers = token === undefined ? {} : { authorization: `Bearer ${token}` }
+  return await new Promise<{ status: number; type: string; body: string }>((resolve, reject) => {
+    request({ socketPath: join(system.home, 'run', 'maestro.sock'), path, headers, agent: false }, (response) => {
+      const { statusCode = 0, headers } = response
+      text(response).then((body) => resolve({ status: statusCode, type: headers['content-type'] ?? '', body }), reject)
+    })
+      .on('error', reject)
+      .end()
+  })
+}
