@@ -7,5 +7,6 @@ export const builtInPlugins: readonly BuiltInPlugin[] = [
   { name: 'write-file', load: () => import('@codegen/plugin-write-file') },
   { name: 'edit', load: () => import('@codegen/plugin-edit') },
   { name: 'read-folder', load: () => import('@codegen/plugin-read-folder') },
+  { name: 'clipboard', load: () => import('@codegen/plugin-clipboard') },
   { name: 'get-working-directory', load: () => import('@codegen/plugin-get-working-directory') },
 ]

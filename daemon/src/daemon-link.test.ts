@@ -3,6 +3,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { RunStarted } from '@codegen/protocol/wire'
+import { builtInTools } from '@codegen/protocol/built-in'
 import { test } from 'tap'
 import type { Test } from 'tap'
 import { startTestMaestro } from '#link/test-maestro'
@@ -60,7 +61,7 @@ test('the handshake says who is here and what it can do, and the token is in a h
   t.match(executor.handshake, {
     client_type: 'codegend',
     initial_prompt: '',
-    known_tools: ['Shell', 'ReadFile', 'WriteFile', 'Edit', 'ReadFolder', 'GetWorkingDirectory'],
+    known_tools: builtInTools.map(({ name }) => name),
     custom_tools: [],
     project_spec: { content: '', file_paths: [] },
     protocol: { version: 1, features: [] },

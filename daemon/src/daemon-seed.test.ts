@@ -1,5 +1,6 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { builtInTools } from '@codegen/protocol/built-in'
 import { test } from 'tap'
 import type { Test } from 'tap'
 import { startTestMaestro } from '#link/test-maestro'
@@ -30,7 +31,7 @@ test('a seed server gets one connection a run, with the five fields of the found
   t.strictSame(executor.handshake, {
     client_type: 'codegend',
     initial_prompt: 'do it',
-    known_tools: ['Shell', 'ReadFile', 'WriteFile', 'Edit', 'ReadFolder', 'GetWorkingDirectory'],
+    known_tools: builtInTools.map(({ name }) => name),
     custom_tools: [],
     project_spec: { content: 'Be brief.', file_paths: ['AGENTS.md'] },
   })

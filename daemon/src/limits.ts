@@ -120,5 +120,7 @@ export const limits = {
   /** How long the process that asks the clipboard may take to be ready; then how long the clipboard may take, and how much it may hold. */
   clipboardStartMsMax: 5_000,
   clipboardMsMax: 2_000,
+  /** How long it is waited for that the clipboard gives back what was written to it. */
+  clipboardSettleMsMax: 500,
   clipboardBytesMax: 1024 * 1024,
 } as const

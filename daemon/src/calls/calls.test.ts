@@ -368,6 +368,50 @@ test('a run that may only read refuses the rest; one that asks nothing refuses w
   t.match(await unattended.call({ tool_name: 'WriteFile', parameters: hook }), { status: 'denied' })
 })
 
+test("what is its owner's alone is asked about each time, and denied where nobody is there to ask (CB-05)", async (t) => {
+  let looks = 0
+  const tools = { Clipboard: { run: () => `look ${(looks += 1)}`, touches: () => ({ personal: true }) } }
+  const look = { tool_name: 'Clipboard', parameters: { action: 'read' } }
+  for (const mode of ['ask', 'auto', 'read-only'] as const) {
+    const { call, approvals } = createTestCalls(t, { mode, tools })
+    const nobody = mode === 'auto' ? await call(look) : undefined
+    t.match(nobody, nobody && { status: 'denied', result: /Nobody answered/ })
+    const answers = ['allow', 'deny', 'allow']
+    const options: string[][] = []
+    const stop = approvals.subscribe({
+      asked(question) {
+        options.push(question.options.map(({ id }) => id))
+        setImmediate(() => approvals.respond(question.tool_id, answers.shift() ?? '', 'test'))
+        return true
+      },
+      resolved: () => undefined,
+    })
+    looks = 0
+    const statuses = [await call(look), await call(look), await call(look)].map(({ status }) => status)
+    t.strictSame([statuses, looks], [['success', 'denied', 'success'], 2], mode)
+    t.strictSame(
+      options,
+      statuses.map(() => ['allow', 'deny']),
+      'there is no "always" to it',
+    )
+    stop()
+  }
+})
+
+test('a read that tells the world something is asked about, once where its owner says "always"', async (t) => {
+  const { call, approvals, asked } = createTestCalls(t, {
+    mode: 'read-only',
+    tools: { ReadFile: { annotations: { readOnly: true, openWorld: true } } },
+  })
+  const read = { tool_name: 'ReadFile', parameters: { file_path: 'a' } }
+  const ended = call(read)
+  await until(() => asked.length === 1)
+  approvals.respond(asked[0]?.tool_id ?? '', 'always', 'test')
+  t.match(await ended, { status: 'success' })
+  t.match(await call(read), { status: 'success' })
+  t.equal(asked.length, 1)
+})
+
 test('only a yes to the very call opens protected paths to its tool', async (t) => {
   const run = async (_: unknown, { files }: ToolContext): Promise<string> => {
     await files.write('.git/config', Buffer.from('x'))

@@ -45,7 +45,7 @@ export type TestCalls = {
 export type TestCallsOptions = {
   mode?: RunMode
   /** What tools of the built-ins' names do; the others say their own name. */
-  tools?: Readonly<Record<string, Partial<Pick<Tool, 'run' | 'preview' | 'touches' | 'timeout_ms'>>>>
+  tools?: Readonly<Record<string, Partial<Pick<Tool, 'run' | 'preview' | 'touches' | 'annotations' | 'timeout_ms'>>>>
   remoteRoots?: readonly string[]
   /** A folder that an earlier daemon of this test used. */
   base?: string

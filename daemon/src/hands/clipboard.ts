@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process'
 import type { ChildProcessWithoutNullStreams } from 'node:child_process'
+import { homedir } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import type { Clipboard } from '@codegen/kit'
 import { Failure } from '@codegen/protocol/failure'
@@ -70,7 +71,8 @@ function start(operation: Operation, place: ClipboardPlace): ChildProcessWithout
   const program = fileURLToPath(import.meta.resolve('#hands/clipboard-process'))
   const conditions = process.execArgv.filter((argument) => argument.startsWith('--conditions='))
   return spawn(process.execPath, [...conditions, program, operation], {
-    env: toCommandEnvironment(place.environment, displayNames),
+    // xsel refuses to work without a home.
+    env: { HOME: homedir(), ...toCommandEnvironment(place.environment, displayNames) },
     detached: true,
   })
 }

@@ -34,7 +34,13 @@ test('tools are known before any plugin is loaded, and loaded once', async (t) =
 
 test('only what reads or may be repeated runs again after a crash', (t) => {
   const host = createPluginHost([])
-  t.strictSame(names.filter(host.isRepeatable), ['ReadFile', 'WriteFile', 'ReadFolder', 'GetWorkingDirectory'])
+  t.strictSame(names.filter(host.isRepeatable), [
+    'ReadFile',
+    'WriteFile',
+    'ReadFolder',
+    'Clipboard',
+    'GetWorkingDirectory',
+  ])
   t.equal(host.isRepeatable('Nope'), false)
   t.end()
 })
