@@ -20,10 +20,10 @@ export type BenchPlace = {
   remove(): Promise<void>
 }
 
-/** Sets up the place. `environment` adds to what codegen is started with. */
-export async function createBenchPlace(environment: NodeJS.ProcessEnv = {}): Promise<BenchPlace> {
+/** Sets up the place. `environment` adds to what codegen is started with; a model that is given stays when the place goes. */
+export async function createBenchPlace(environment: NodeJS.ProcessEnv = {}, given?: ModelProcess): Promise<BenchPlace> {
   const project = await createScratchProject()
-  const model = await startModelProcess(dirname(project.home))
+  const model = given ?? (await startModelProcess(dirname(project.home)))
   const env = { ...toEnvironment(project.home, model.url), ...environment }
   const at = { cwd: project.folder, env }
   const codegen = join(import.meta.dirname, '..', 'cli', 'bin', 'codegen.cjs')
@@ -48,7 +48,7 @@ export async function createBenchPlace(environment: NodeJS.ProcessEnv = {}): Pro
       try {
         await leave()
       } finally {
-        await model.stop()
+        if (!given) await model.stop()
         await project.remove()
       }
     },

@@ -6,8 +6,9 @@ import { measureIdle } from '#measure-idle'
 import { measureStarts } from '#measure-starts'
 import { measureTurns } from '#measure-turns'
 import { measureWire } from '#measure-wire'
-import { toTable } from '#row'
+import { toPeerTable, toTable } from '#row'
 import type { Row } from '#row'
+import { measurePeers } from '#measure-peers'
 
 const sections: readonly [string, (place: BenchPlace) => Promise<Row[]>][] = [
   ['starts', measureStarts],
@@ -17,8 +18,18 @@ const sections: readonly [string, (place: BenchPlace) => Promise<Row[]>][] = [
   ['wire', (place) => measureWire(place.model)],
 ]
 
-/** Measures the sections that were named, or all, and prints one table. */
+/** Measures the sections that were named, or all, and prints one table; with `PEERS_DIR` set, also that of the other agents. */
 async function main(names: readonly string[]): Promise<void> {
+  if (names.length !== 1 || names[0] !== 'peers') await measureOurs(names)
+  if (names.length > 0 && !names.includes('peers')) return
+  const folder = process.env['PEERS_DIR']
+  if (folder) return console.log(toPeerTable(await measurePeers(folder)))
+  process.stderr.write(
+    'peers: set PEERS_DIR to a folder with codex, pi and opencode, each installed with npm in a folder of its name.\n',
+  )
+}
+
+async function measureOurs(names: readonly string[]): Promise<void> {
   const place = await createBenchPlace()
   const rows: Row[] = []
   try {

@@ -9,6 +9,8 @@ export type Agent = {
   readonly name: string
   /** Whether it asks the model at all. */
   readonly asks: boolean
+  /** Default: the Node that runs us. */
+  readonly program?: string
   readonly parameters: readonly string[]
   readonly cwd: string
   readonly env: NodeJS.ProcessEnv
@@ -37,7 +39,7 @@ export async function measureRun(
   run: { prompt: string; watch?: boolean },
 ): Promise<Measured> {
   const startedAt = now()
-  const child = spawn(process.execPath, [...agent.parameters, run.prompt], {
+  const child = spawn(agent.program ?? process.execPath, [...agent.parameters, run.prompt], {
     cwd: agent.cwd,
     env: agent.env,
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -61,7 +63,9 @@ export async function measureRun(
   return { ...toTimes(exchanges, startedAt, endedAt), exchanges, output, usage }
 }
 
-function toTimes(exchanges: readonly Exchange[], startedAt: number, endedAt: number) {
+function toTimes(all: readonly Exchange[], startedAt: number, endedAt: number) {
+  // What an agent asks beside its work, for a title, is not a turn.
+  const exchanges = all.filter(({ isMain }) => isMain !== false)
   const first = exchanges[0]
   const last = exchanges.at(-1)
   return {

@@ -6,21 +6,32 @@ import { createInterface } from 'node:readline'
 import { setTimeout as wait } from 'node:timers/promises'
 
 /** One exchange as the model saw it; times in milliseconds since 1970. */
-export type Exchange = { arrivedAt: number; endedAt: number; bytes: number; ending: string }
+export type Exchange = {
+  arrivedAt: number
+  endedAt: number
+  bytes: number
+  ending: string
+  /** Of the peers' model: whether the agent's own tools came with it, and whether the last command's output did. */
+  isMain?: boolean
+  sawResult?: boolean
+}
 
 /** The scripted model in a process of its own, so that its work does not count as ours. */
 export type ModelProcess = {
   readonly url: string
   /** The exchanges since the last call of this, once all of them have ended. */
   takeExchanges(): Promise<Exchange[]>
+  /** What the peers' model does from the next request on. */
+  play(script: { turns: number; words: number }): Promise<void>
   stop(): Promise<void>
 }
 
-/** Starts the model on `bench/scenario.yaml`; it logs into `folder`. */
-export async function startModelProcess(folder: string): Promise<ModelProcess> {
-  const program = join(import.meta.dirname, '..', 'scripted-model', 'src', 'main.ts')
+/** Starts the model on `bench/scenario.yaml`, or another program of this folder that takes a log's path; it logs into `folder`. */
+export async function startModelProcess(folder: string, other?: { program: string }): Promise<ModelProcess> {
+  const here = import.meta.dirname
   const log = join(folder, 'model.jsonl')
-  const parameters = ['--conditions=codegen-source', program, join(import.meta.dirname, 'scenario.yaml'), '--log', log]
+  const scripted = [join(here, '..', 'scripted-model', 'src', 'main.ts'), join(here, 'scenario.yaml'), '--log', log]
+  const parameters = ['--conditions=codegen-source', ...(other ? [join(here, other.program), log] : scripted)]
   const child = spawn(process.execPath, parameters, { stdio: ['ignore', 'pipe', 'inherit'] })
   const [url] = await once(createInterface(child.stdout), 'line')
   const file = await open(log)
@@ -44,6 +55,9 @@ export async function startModelProcess(folder: string): Promise<ModelProcess> {
         await wait(5)
       }
       throw new Error('The scripted model has requests that it has not answered.')
+    },
+    async play(script) {
+      await fetch(new URL('/script', String(url)), { method: 'POST', body: JSON.stringify(script) })
     },
     async stop() {
       await file.close()

@@ -18,7 +18,19 @@ export function toTable(rows: readonly Row[]): string {
     toBudget(row),
     verdict(row),
   ])
-  const all = [['what', 'ours', 'floor', 'budget', ''], ...cells]
+  return align([['what', 'ours', 'floor', 'budget', ''], ...cells])
+}
+
+/** A line an agent, a column a figure. */
+export function toPeerTable(lines: readonly { agent: string; figures: Readonly<Record<string, string>> }[]): string {
+  const names = [...new Set(lines.flatMap(({ figures }) => Object.keys(figures)))]
+  return align([
+    ['agent', ...names],
+    ...lines.map(({ agent, figures }) => [agent, ...names.map((name) => figures[name] ?? '')]),
+  ])
+}
+
+function align(all: readonly (readonly string[])[]): string {
   const widths = all[0]?.map((_, column) => Math.max(...all.map((line) => line[column]?.length ?? 0))) ?? []
   const lines = all.map((line) =>
     line
