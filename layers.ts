@@ -62,7 +62,7 @@ export const layers: Readonly<Record<string, Layer>> = {
     typesOnlyBut: ['failure', 'limits', 'peer', 'socket-path', 'traceparent'].map(
       (entry) => `@codegen/protocol/${entry}`,
     ),
-    leaves: ['client', 'connect', 'dial', 'exit-code', 'limits', 'start-daemon', 'version'],
+    leaves: ['client', 'connect', 'dial', 'exit-code', 'limits', 'start-daemon', 'stop-daemon', 'version'],
     folders: {
       commands: ['render', 'prompt', 'watch-run', 'with-client'],
       approvals: ['render'],

@@ -357,7 +357,7 @@ test('another version is one sentence with both versions, exit 4, and starts not
     initialize: () => {
       throw new Failure(
         'client.version',
-        'codegen is version 0.1.0 and the codegend that runs is 9.0.0; end that one with: kill 1',
+        'codegen is version 0.1.0 and the codegend that runs is 9.0.0; replace that one with: codegen daemon restart',
       )
     },
     'run/start': () => {
@@ -366,7 +366,7 @@ test('another version is one sentence with both versions, exit 4, and starts not
   })
   const { code, stderr } = await codegen(['--auto', 'x']).ended
   t.equal(code, 4)
-  t.match(stderr, /^codegen: codegen is version 0\.1\.0 .* 9\.0\.0.*kill 1\n$/)
+  t.match(stderr, /^codegen: codegen is version 0\.1\.0 .* 9\.0\.0.*codegen daemon restart\n$/)
 })
 
 test('a reader that leaves early is no mistake', async (t) => {

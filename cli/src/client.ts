@@ -17,6 +17,8 @@ export type Client = {
   listRuns(limit: number): Promise<Result<'run/list'>['runs']>
   cancelRun(generationId: string, reason: string): Promise<void>
   status(): Promise<Result<'daemon/status'>>
+  /** Asks codegend to leave; a codegend of another version too. */
+  shutdown(): Promise<Result<'daemon/shutdown'>>
   listTools(): Promise<Result<'tools/list'>['tools']>
   /** Resolves when the connection has ended, from whichever side. */
   readonly closed: Promise<Failure>
@@ -67,6 +69,9 @@ export function createClient(connection: Connection, events: ClientEvents = {}):
 }
 
 function toMethods(peer: Peer<DaemonMethods>, introduced: Promise<unknown>): Omit<Client, 'closed' | 'close'> {
+  // Who asks only for the end of a codegend does not wait for being let in.
+  introduced.catch(() => undefined)
+
   async function ask<Name extends keyof DaemonMethods & string>(
     method: Name,
     parameters: Parameters<Name>,
@@ -88,6 +93,7 @@ function toMethods(peer: Peer<DaemonMethods>, introduced: Promise<unknown>): Omi
       await ask('run/cancel', { generation_id: generationId, reason })
     },
     status: () => ask('daemon/status', {}),
+    shutdown: () => peer.request('daemon/shutdown', {}),
     listTools: async () => (await ask('tools/list', {})).tools,
   }
 }

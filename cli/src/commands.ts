@@ -1,5 +1,8 @@
 import { attach } from '#commands/attach'
 import { cancel } from '#commands/cancel'
+import { restartDaemon } from '#commands/daemon-restart'
+import { startDaemon } from '#commands/daemon-start'
+import { stopDaemon } from '#commands/daemon-stop'
 import { help } from '#commands/help'
 import { log } from '#commands/log'
 import { run } from '#commands/run'
@@ -10,4 +13,17 @@ import { showVersion } from '#commands/version'
 import type { Command } from '#commands/command'
 
 /** Everything codegen can be told to do, in the order of its help. A command is one file and one line here. */
-export const commands: readonly Command[] = [run, runs, log, attach, cancel, status, tools, help, showVersion]
+export const commands: readonly Command[] = [
+  run,
+  runs,
+  log,
+  attach,
+  cancel,
+  status,
+  tools,
+  startDaemon,
+  stopDaemon,
+  restartDaemon,
+  help,
+  showVersion,
+]

@@ -27,7 +27,8 @@ export async function connectToDaemon({ events, onStart }: ConnectOptions): Prom
   return createClient(await startDaemon(path), events)
 }
 
-function socketPath(): string {
+/** Where codegend listens for this user. Fails with config.invalid for a path no socket can have. */
+export function socketPath(): string {
   const home = process.env['HOME'] || process.getBuiltinModule('node:os').homedir()
   const path = resolve(findSocketPath(process.env, home).path)
   checkSocketPath(path, process.platform)

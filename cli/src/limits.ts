@@ -3,6 +3,9 @@ export const limits = {
   /** How long codegend may take from its start until it answers on its socket. */
   daemonStartMsMax: 15_000,
   daemonDialEveryMs: 15,
+  /** How long it may take to leave when asked: it ends open calls, then its own Maestro and Postgres. */
+  daemonStopMsMax: 30_000,
+  daemonGoneEveryMs: 20,
   /** What is read of the daemon's complaint when it does not start. */
   daemonComplaintBytesMax: 64 * 1024,
   /** How often a lost connection is made again for one run, and the pause before each further try. */

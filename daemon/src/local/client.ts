@@ -11,6 +11,8 @@ import type { RunViewer } from './ports.ts'
 export type Client = {
   /** Set by `initialize`; before it nothing else is answered. */
   introduction: Introduction | undefined
+  /** Refused for its version: it may still stop this codegend, to start one of its own. */
+  mayOnlyStop: boolean
   readonly peer: Peer
   /** Shows runs to this client. */
   readonly viewer: RunViewer
@@ -36,6 +38,7 @@ export function createClient({ socket, methods, onAttached, onClosed, log }: Cli
   let closed = false
   const client: Client = {
     introduction: undefined,
+    mayOnlyStop: false,
     get peer() {
       return peer
     },

@@ -256,17 +256,20 @@ test('nothing is answered before initialize but initialize (-32002)', async (t) 
   })
 })
 
-test('a client of another version is told both versions and what to run, and starts nothing (CL-10)', async (t) => {
+test('a client of another version is told both versions and what to run, starts nothing, and may stop this one (CL-10)', async (t) => {
   const { socketPath, daemon } = await start(t)
   const { peer } = await open(t, socketPath)
   const introduced = peer.request('initialize', { version: '0.2.0', client: { kind: 'codegen' } })
   const started = peer.request('run/start', startParameters)
   await t.rejects(introduced, {
     code: 'client.version',
-    message: new RegExp(`0\\.2\\.0.*0\\.1\\.0.*kill ${process.pid}`),
+    message: /0\.2\.0.*0\.1\.0.*codegen daemon restart/,
   })
   await t.rejects(started, { code: 'client.not_initialized' })
+  await t.rejects(peer.request('daemon/status', {}), { code: 'client.not_initialized' })
   t.same(daemon.started, [])
+  t.equal((await peer.request('daemon/shutdown', {})).pid, process.pid)
+  await until(() => daemon.shutdowns === 1)
 })
 
 test('wrong parameters are refused naming the field', async (t) => {

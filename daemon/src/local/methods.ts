@@ -51,7 +51,8 @@ function bind<Name extends MethodName>(
   behind: { daemon: LocalDaemon; version: string },
 ): RpcMethod {
   return (parameters, { signal }) => {
-    if (!client.introduction && name !== 'initialize') {
+    const isOpen = name === 'initialize' || (name === 'daemon/shutdown' && client.mayOnlyStop)
+    if (!client.introduction && !isOpen) {
       throw new Failure('client.not_initialized', 'Send "initialize" first.')
     }
     return methods[name]({ ...behind, client, signal, parameters: parseParameters(name, parameters) })

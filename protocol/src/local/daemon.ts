@@ -27,5 +27,5 @@ export const DaemonStatus = method(
   }),
 )
 
-/** Ends codegend, its open calls and its own Maestro. Answered before it leaves. */
+/** Ends codegend, its open calls and its own Maestro. Answered before it leaves. A client that `initialize` refused for its version may ask this too. */
 export const DaemonShutdown = method('daemon/shutdown', {}, Type.Object({ pid: Type.Integer() }))

@@ -7,10 +7,10 @@ export function initialize({ client, parameters, version }: Call<'initialize'>):
   const { kind, pid } = parameters.client
   // Another codegend only asks who is here.
   if (kind !== 'codegend' && toRelease(parameters.version) !== toRelease(version)) {
+    client.mayOnlyStop = true
     throw new Failure(
       'client.version',
-      `${kind} is version ${parameters.version} and the codegend that runs is ${version}; end that one with: kill ${process.pid}`,
-      { hint: 'The next codegen starts a codegend of its own version.' },
+      `${kind} is version ${parameters.version} and the codegend that runs is ${version}; replace that one with: codegen daemon restart`,
     )
   }
   client.introduction = {
