@@ -2,6 +2,7 @@ import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { Failure } from '@codegen/protocol/failure'
+import { limits } from './limits.ts'
 
 /** Everything Maestro is told from outside, read once. */
 export type Config = {
@@ -18,6 +19,9 @@ export type Config = {
     readonly apiKey?: string
     readonly baseUrl?: string
     readonly model?: string
+    readonly api: 'chat' | 'responses'
+    readonly reasoningSummary?: 'auto' | 'concise' | 'detailed'
+    readonly contextTokens?: number
     /** The environment, for the variables that name a proxy. */
     readonly proxies: NodeJS.ProcessEnv
   }
@@ -34,7 +38,10 @@ Starts the Maestro server. It prints its URL and where its token is.
   --private       serve the codegend that started it: ready line on stdout, ends when stdin closes
   --help, --version
 
-Environment: OPENAI_API_KEY, OPENAI_BASE_URL, CODEGEN_MODEL (the model); DATABASE_URL (Postgres; absent: one of its own),
+The model (docs/models.md): OPENAI_API_KEY, OPENAI_BASE_URL, CODEGEN_MODEL; CODEGEN_MODEL_API (chat, the default, or responses),
+CODEGEN_MODEL_CONTEXT (tokens that fit into it), CODEGEN_MODEL_REASONING_SUMMARY (auto, concise or detailed; Responses API).
+
+Environment: DATABASE_URL (Postgres; absent: one of its own),
 REDIS_URL (Redis; absent: events stay in this process, one replica only), MAESTRO_TOKENS (comma-separated; absent: one is made
 and kept in the state folder), CODEGEN_HOME (default ~/.codegen).
 `
@@ -66,6 +73,7 @@ export function readConfig(args: readonly string[], env: NodeJS.ProcessEnv): Con
       ...(env['OPENAI_API_KEY'] ? { apiKey: env['OPENAI_API_KEY'] } : {}),
       ...(env['OPENAI_BASE_URL'] ? { baseUrl: env['OPENAI_BASE_URL'] } : {}),
       ...(env['CODEGEN_MODEL'] ? { model: env['CODEGEN_MODEL'] } : {}),
+      ...toModelSettings(env),
       proxies: env,
     },
   }
@@ -109,6 +117,38 @@ function toUrl(env: NodeJS.ProcessEnv, name: string, protocols: readonly string[
   if (!text) return undefined
   if (URL.canParse(text) && protocols.includes(new URL(text).protocol)) return text
   throw new Failure('config.invalid', `${name} must be a URL that begins with ${protocols[0]}//.`)
+}
+
+function toModelSettings(env: NodeJS.ProcessEnv): Pick<Config['model'], 'api' | 'reasoningSummary' | 'contextTokens'> {
+  const summary = toChoice(env, 'CODEGEN_MODEL_REASONING_SUMMARY', ['auto', 'concise', 'detailed'] as const)
+  const contextTokens = toContextTokens(env['CODEGEN_MODEL_CONTEXT'])
+  return {
+    api: toChoice(env, 'CODEGEN_MODEL_API', ['chat', 'responses'] as const) ?? 'chat',
+    ...(summary ? { reasoningSummary: summary } : {}),
+    ...(contextTokens ? { contextTokens } : {}),
+  }
+}
+
+function toChoice<const Word extends string>(
+  env: NodeJS.ProcessEnv,
+  name: string,
+  words: readonly Word[],
+): Word | undefined {
+  const text = env[name]?.trim()
+  if (!text) return undefined
+  const word = words.find((one) => one === text)
+  if (word) return word
+  throw new Failure('config.invalid', `${name} must be one of ${words.join(', ')}, not "${text}".`)
+}
+
+function toContextTokens(text: string | undefined): number | undefined {
+  if (!text) return undefined
+  const tokens = Number(text)
+  if (/^\s*[0-9]{4,9}\s*$/.test(text) && tokens >= limits.model.contextTokensMin) return tokens
+  throw new Failure(
+    'config.invalid',
+    `CODEGEN_MODEL_CONTEXT must be a number of tokens of at least ${limits.model.contextTokensMin}, such as 32768, not "${text}".`,
+  )
 }
 
 function toTokens(text: string | undefined): string[] {

@@ -67,6 +67,13 @@ export const limits = {
     retryMsTotalMax: 300_000,
     modelListMsMax: 10_000,
     modelsShownMax: 12,
+    /** Tokens supposed to fit into a model nobody knows, and into one of a local server that has not told. */
+    contextTokensDefault: 128_000,
+    contextTokensLocal: 32_768,
+    /** With less than this nothing useful fits: instructions and tools alone take about 2,500. */
+    contextTokensMin: 4_096,
+    /** Models whose context is remembered. */
+    modelsKnownMax: 1_000,
     freeSocketsMax: 16,
     /** A connection that was idle for longer is not used again: what lies between may have dropped it silently. */
     idleSocketMsMax: 300_000,

@@ -1,5 +1,5 @@
 import type { Handshake, RunMode } from '@codegen/protocol/wire'
-import type { LogEntry } from '#runs/log-entry'
+import type { LogEntry, SavedEntry } from '#runs/log-entry'
 import type { BrainPorts, LoadedRun, RunKey, Toolbelt } from '#runs/ports'
 
 /** Who is behind a connection, as its token tells. */
@@ -75,8 +75,12 @@ export type ExecutorStore = {
   start(run: NewRun): Promise<NewRunOutcome>
   /** Says that the run waits for its executor. */
   park(key: RunKey, epoch: number): Promise<void>
-  /** What the runs of a conversation showed the model, oldest first, without their system prompts; undefined when this executor has no such session. */
-  conversation(teamId: string, executorId: string, sessionId: string): Promise<string | undefined>
+  /** The ended runs of a conversation, oldest first; undefined when this executor has no such session. */
+  conversation(
+    teamId: string,
+    executorId: string,
+    sessionId: string,
+  ): Promise<readonly (readonly SavedEntry[])[] | undefined>
   /** Writes a command; with `executorId`, only for a run of that executor. A repeat of the same `clientRef` changes nothing. */
   command(command: InboxCommand, executorId?: string): Promise<'written' | 'unknown' | 'finished'>
   isRunOf(key: RunKey, executorId: string): Promise<boolean>

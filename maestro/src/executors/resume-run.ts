@@ -2,9 +2,9 @@ import { limits as protocolLimits } from '@codegen/protocol/limits'
 import { Drive } from '#runs/drive'
 import type { SavedEntry } from '#runs/log-entry'
 import type { Hands, Toolbelt } from '#runs/ports'
+import { dialectNamed } from '#runs/dialects'
 import { createTranscript } from '#runs/request-text'
 import { foldRun } from '#runs/run'
-import { shownSystem } from '#runs/shown'
 import type { ClaimedRun, ConnectionPorts, Greeted } from './ports.ts'
 
 type Resume = {
@@ -24,10 +24,11 @@ export async function resumeRun(ports: ConnectionPorts, resume: Resume): Promise
   const key = { teamId: ports.principal.teamId, generationId: claimed.generationId }
   const loaded = await ports.store.load(key)
   const run = foldRun(loaded.entries)
-  const transcript = createTranscript({
+  const transcript = createTranscript(dialectNamed(run.dialect), {
     model: run.model,
     toolsJson: loaded.toolsJson,
-    systemMessage: shownSystem(loaded.systemPrompt),
+    systemPrompt: loaded.systemPrompt,
+    options: run.requestOptions,
   })
   for (const entry of loaded.entries) transcript.add(entry.shown)
   const { epoch } = greeted

@@ -3,12 +3,15 @@ import { limits as protocolLimits } from '@codegen/protocol/limits'
 import type { RunFactOf, RunLimits, StartRun } from '@codegen/protocol/wire'
 import { bootstrapEntries } from '#runs/call-entries'
 import { digestOf, toSystemPrompt } from '#runs/context'
+import { toConversation } from '#runs/conversation'
+import type { Dialect } from '#runs/dialect'
+import { dialectNamed } from '#runs/dialects'
 import { Drive } from '#runs/drive'
 import { unshown } from '#runs/log-entry'
-import type { LogEntry, RunBounds } from '#runs/log-entry'
+import type { EntryInternal, LogEntry, RunBounds } from '#runs/log-entry'
+import type { RequestStyle } from '#runs/ports'
 import { createTranscript } from '#runs/request-text'
 import { foldRun } from '#runs/run'
-import { shownSystem, shownUser } from '#runs/shown'
 import { toFrameText } from './frames.ts'
 import type { OwnedRuns } from './owned-runs.ts'
 import type { ConnectionPorts, Greeted, NewRun } from './ports.ts'
@@ -34,11 +37,13 @@ export async function startRun(ports: ConnectionPorts, asked: RunStart): Promise
   if (outcome.kind === 'duplicate') return
 
   const entries = run.entries.map((entry, index) => ({ ...entry, position: index + 1 }))
-  const [system] = run.texts
-  const transcript = createTranscript({
+  const folded = foldRun(entries)
+  const [system, tools] = run.texts
+  const transcript = createTranscript(dialectNamed(folded.dialect), {
     model,
-    toolsJson: runs.toolbelt.json,
-    systemMessage: shownSystem(system?.body ?? ''),
+    toolsJson: tools?.body ?? '[]',
+    systemPrompt: system?.body ?? '',
+    options: folded.requestOptions,
   })
   for (const entry of entries) transcript.add(entry.shown)
   const key = { teamId: run.teamId, generationId: run.generationId }
@@ -46,7 +51,7 @@ export async function startRun(ports: ConnectionPorts, asked: RunStart): Promise
   const drive = new Drive({
     key,
     epoch: greeted.epoch,
-    run: foldRun(entries),
+    run: folded,
     transcript,
     hands,
     toolbelt,
@@ -78,16 +83,15 @@ function confirm(
 
 async function toNewRun(ports: ConnectionPorts, { greeted, runs, start }: RunStart, model: string): Promise<NewRun> {
   const { teamId } = ports.principal
-  const earlier = await earlierConversation(ports, greeted, start.session_id)
   const generationId = ports.brain.mintId()
   const sessionId = start.session_id ?? ports.brain.mintId()
+  const style = ports.brain.model.requestStyle({ model, sessionId })
+  const dialect = dialectNamed(style.dialect)
+  const earlier = await earlierConversation(ports, { greeted, sessionId: start.session_id, dialect })
   const systemPrompt = toSystemPrompt(start.project_spec)
   const bounds = toBounds(start.limits)
   const key = { teamId, generationId }
-  const texts = [
-    { digest: digestOf(systemPrompt), body: systemPrompt },
-    { digest: runs.toolbelt.digest, body: runs.toolbelt.json },
-  ]
+  const texts = [systemPrompt, dialect.tools(runs.toolbelt.json)].map((body) => ({ digest: digestOf(body), body }))
   const [system, tools] = texts.map((text) => text.digest)
   const entries: LogEntry[] = [
     startedEntry(
@@ -99,7 +103,7 @@ async function toNewRun(ports: ConnectionPorts, { greeted, runs, start }: RunSta
         mode: start.mode,
         model,
       },
-      { earlier, bounds, traceparent: start.traceparent },
+      { earlier, dialect, internal: { ...toInternal(style, bounds), ...toTrace(start.traceparent) } },
     ),
     unshown({
       type: 'toolbelt',
@@ -110,7 +114,7 @@ async function toNewRun(ports: ConnectionPorts, { greeted, runs, start }: RunSta
         tools: [...runs.toolbelt.names],
       },
     }),
-    ...bootstrapEntries({ key, hands: runs.hands, ports: ports.brain }),
+    ...bootstrapEntries({ key, dialect, hands: runs.hands, ports: ports.brain }),
   ]
   return {
     ...key,
@@ -131,26 +135,40 @@ async function toNewRun(ports: ConnectionPorts, { greeted, runs, start }: RunSta
 
 function startedEntry(
   payload: RunFactOf<'run_started'>['payload'],
-  of: { earlier: string; bounds: RunBounds; traceparent: string | undefined },
+  of: { earlier: string; dialect: Dialect; internal: EntryInternal },
 ): LogEntry {
-  const shown = shownUser(payload.prompt)
+  const shown = of.dialect.user(payload.prompt)
   return {
     fact: { type: 'run_started', payload },
     shown: of.earlier === '' ? shown : `${of.earlier},${shown}`,
-    internal: { limits: of.bounds, ...(of.traceparent === undefined ? {} : { traceparent: of.traceparent }) },
+    internal: of.internal,
+  }
+}
+
+/** The trace the run belongs to, where there is one. */
+function toTrace(traceparent: string | undefined): EntryInternal {
+  return traceparent === undefined ? {} : { traceparent }
+}
+
+/** What is not said is what runs of the first release were: chat, without options. */
+function toInternal({ dialect, options }: RequestStyle, limits: RunBounds): EntryInternal {
+  return {
+    limits,
+    ...(dialect === 'chat' ? {} : { dialect }),
+    ...(options === '' ? {} : { request_options: options }),
   }
 }
 
 async function earlierConversation(
   ports: ConnectionPorts,
-  greeted: Greeted,
-  sessionId: string | undefined,
+  of: { greeted: Greeted; sessionId: string | undefined; dialect: Dialect },
 ): Promise<string> {
+  const { greeted, sessionId, dialect } = of
   if (sessionId === undefined) return ''
   const earlier = await ports.store.conversation(ports.principal.teamId, greeted.executorId, sessionId)
   if (earlier === undefined)
     throw new Failure('run.unknown', `There is no ended run in a session ${sessionId} of this executor.`)
-  return earlier
+  return toConversation(earlier, dialect)
 }
 
 /** What a list shows of a prompt: its beginning, on one line, and nothing Postgres cannot hold. */

@@ -119,9 +119,11 @@ test('what a model says can always be saved', async (t) => {
 
 test('an answer of 10 MB is cut and says so', async (t) => {
   const piece = 'x'.repeat(100_000)
-  const { outcome, told } = await askOf(t, [
-    sendEvents([...Array.from({ length: 100 }, () => ({ content: piece })), finish('stop')]),
-  ])
+  const { outcome, told } = await askOf(
+    t,
+    [sendEvents([...Array.from({ length: 100 }, () => ({ content: piece })), finish('stop')])],
+    { bounds: { firstByteMsMax: 10_000, silenceMsMax: 10_000 } },
+  )
   const answer = answerOf(t, outcome)
   t.equal(answer.content.length, limits.model.answerCharactersMax)
   t.equal(texts(told).length, limits.model.answerCharactersMax)
@@ -419,7 +421,10 @@ test('a cancelled request ends at once and closes its connection', async (t) => 
     ],
   })
   const client = open(t, { baseUrl: server.url }, { silenceMsMax: 60_000 })
-  const asking = client.ask({ body, onText: () => abort.abort(), onReasoning() {}, onRestart() {} }, abort.signal)
+  const asking = client.ask(
+    { dialect: 'chat', body, onText: () => abort.abort(), onReasoning() {}, onRestart() {} },
+    abort.signal,
+  )
   t.equal(failureOf(t, await asking).code, 'client.cancelled')
   await closed
   t.equal(failureOf(t, (await ask(client, body, abort.signal)).outcome).code, 'client.cancelled')
@@ -439,7 +444,10 @@ test('a cancelled wait ends at once', async (t) => {
 test('closing ends what is under way', async (t) => {
   const server = await startModelServer(t, { replies: [sendEvents([{ content: 'a' }], 'hang')] })
   const client = open(t, { baseUrl: server.url }, { silenceMsMax: 60_000 })
-  const asking = client.ask({ body, onText: () => void client.close(), onReasoning() {}, onRestart() {} }, never)
+  const asking = client.ask(
+    { dialect: 'chat', body, onText: () => void client.close(), onReasoning() {}, onRestart() {} },
+    never,
+  )
   t.equal(failureOf(t, await asking).code, 'client.cancelled')
 })
 

@@ -4,11 +4,13 @@ import type { ModelAnswer, ModelClient, ModelFault, ModelRequest } from '#runs/p
 import { limits } from '#limits'
 import { createAnswer } from './answer.ts'
 import type { ModelBounds } from './answer.ts'
+import { createContextTokens } from './context-tokens.ts'
 import { explainNotFound, findDefaultModel } from './default-model.ts'
 import { parseDelta, toRecord } from './delta.ts'
 import { Breakdown } from './breakdown.ts'
 import { createModelServer } from './model-server.ts'
 import type { ModelConfig, ModelServer } from './model-server.ts'
+import { toRequestStyle } from './request-style.ts'
 import { nextAttempt } from './retry.ts'
 import { toTrouble } from './trouble.ts'
 import type { Trouble } from './trouble.ts'
@@ -24,6 +26,8 @@ export type OpenModelClient = ModelClient & {
 /** Opens nothing yet; a wrong configuration shows as the Failure of each method. */
 export function createModelClient(config: ModelConfig, bounds: ModelBounds = limits.model): OpenModelClient {
   const server = createModelServer(config, bounds)
+  const isLocal = !(server instanceof Failure) && server.isLocal
+  const contextTokens = createContextTokens({ configured: config.contextTokens, isLocal })
   const closing = new AbortController()
   const state: AskState = { isProven: false }
 
@@ -33,6 +37,9 @@ export function createModelClient(config: ModelConfig, bounds: ModelBounds = lim
       if (server instanceof Failure) throw server
       return named || (await findDefaultModel(server, signal))
     },
+    requestStyle: (run) =>
+      toRequestStyle(config, { ...run, isOpenAi: !(server instanceof Failure) && server.isOpenAi }),
+    contextTokensOf: (model) => contextTokens.of(model),
     async ask(request, signal) {
       if (server instanceof Failure) return toFault(server)
       return await askUntilAnswered({ server, request, state }, AbortSignal.any([signal, closing.signal])).catch(

@@ -1,6 +1,7 @@
 import type { ProxyEnv } from 'node:http'
 import { Failure } from '@codegen/protocol/failure'
 import type { OpenAI } from 'openai'
+import type { DialectName } from '#runs/dialect'
 import type { ModelBounds } from './answer.ts'
 import { Breakdown } from './breakdown.ts'
 import { createConnection } from './connection.ts'
@@ -10,17 +11,25 @@ import { EventResponse } from './event-response.ts'
 import type { ReadEvents } from './event-response.ts'
 import type { ServerName } from './trouble.ts'
 
-/** The model, as its owner names it: from OPENAI_API_KEY, OPENAI_BASE_URL, CODEGEN_MODEL and the proxy variables. */
+/** The model, as its owner names it: from OPENAI_API_KEY, OPENAI_BASE_URL, CODEGEN_MODEL and its like, and the proxy variables. */
 export type ModelConfig = {
   readonly apiKey?: string | undefined
   readonly baseUrl?: string | undefined
   readonly model?: string | undefined
+  /** The API new runs speak; a run goes on in its own. */
+  readonly api?: DialectName | undefined
+  /** Asks for summaries of what the model thinks (Responses API). */
+  readonly reasoningSummary?: 'auto' | 'concise' | 'detailed' | undefined
+  /** Tokens that fit into the model, where its owner knows. */
+  readonly contextTokens?: number | undefined
   readonly proxies?: ProxyEnv | undefined
 }
 
 /** An OpenAI-compatible server. Its methods reject with whatever `toTrouble` reads. */
 export type ModelServer = ServerName & {
   readonly isOpenAi: boolean
+  /** On this machine or its network, where servers are loaded with less context than their models could take. */
+  readonly isLocal: boolean
   /** Sends a request as it is and hands on the chunks of its answer until they are over or `onChunk` has enough. */
   ask(body: string, onChunk: (chunk: unknown) => boolean, signal: AbortSignal): Promise<void>
   /** The names of the models it offers. */
@@ -58,6 +67,7 @@ export function createModelServer(config: ModelConfig, bounds: ModelBounds): Mod
     key,
     bounds,
     isOpenAi,
+    isLocal: isLocalHost(url.hostname),
     ask: async (body, onChunk, signal) => await stream(await open(), onChunk, { body, signal }),
     async models(signal) {
       const client = await open()
@@ -72,6 +82,11 @@ export function createModelServer(config: ModelConfig, bounds: ModelBounds): Mod
     },
     close: () => connection.close(),
   }
+}
+
+function isLocalHost(name: string): boolean {
+  if (name === 'localhost' || name === '[::1]' || /\.(local|internal|lan|localhost)$/.test(name)) return true
+  return !name.includes('.') || /^(127|10|192\.168|172\.(1[6-9]|2\d|3[01])|169\.254)\./.test(name)
 }
 
 async function stream(

@@ -35,7 +35,7 @@ test('a fast answer is read in few pieces, whole and in order, and leaves its co
       turns += 1
       setImmediate(() => (counted = false))
     }
-    const outcome = await client.ask({ body, onText, onReasoning() {}, onRestart() {} }, never)
+    const outcome = await client.ask({ dialect: 'chat', body, onText, onReasoning() {}, onRestart() {} }, never)
     t.equal(answerOf(t, outcome).content, words.join(''))
     t.equal(heard.join(''), words.join(''))
     t.ok(turns < pieces / 2, `${turns} reads for ${pieces} pieces`)
@@ -61,6 +61,9 @@ test('an answer whose every piece waits for the one before to be read is not hel
   let sent = 0
   let send = (): void => undefined
   const client = open(t, { baseUrl: server.url, apiKey: 'k' })
-  const outcome = await client.ask({ body, onText: () => send(), onReasoning() {}, onRestart() {} }, never)
+  const outcome = await client.ask(
+    { dialect: 'chat', body, onText: () => send(), onReasoning() {}, onRestart() {} },
+    never,
+  )
   t.equal(answerOf(t, outcome).content, words.join(''))
 })

@@ -44,7 +44,7 @@ export async function ask(
   const told: Told[] = []
   const hear = (kind: Told['kind']) => (words: string) => void told.push({ kind, words })
   const outcome = await client.ask(
-    { body: text, onText: hear('text'), onReasoning: hear('reasoning'), onRestart: hear('restart') },
+    { dialect: 'chat', body: text, onText: hear('text'), onReasoning: hear('reasoning'), onRestart: hear('restart') },
     signal,
   )
   return { outcome, told }

@@ -42,11 +42,12 @@ UPDATE runs SET status = 'waiting_executor', parked_at = now()
  WHERE team_id = $1 AND generation_id = $2 AND epoch = $3 AND finished_at IS NULL`
 
 const conversationSql = `
-SELECT string_agg(log.shown, ',' ORDER BY runs.created_at, log.position) AS shown
-  FROM sessions LEFT JOIN runs USING (team_id, session_id)
-  LEFT JOIN run_log AS log ON log.team_id = runs.team_id AND log.generation_id = runs.generation_id AND log.shown IS NOT NULL
+SELECT log.generation_id, log.position, log.type, log.payload, CASE WHEN log.position > 1 THEN log.shown ELSE '' END AS shown, log.internal
+  FROM sessions JOIN runs USING (team_id, session_id)
+  JOIN run_log AS log ON log.team_id = runs.team_id AND log.generation_id = runs.generation_id
  WHERE sessions.team_id = $1 AND sessions.executor_id = $2 AND sessions.session_id = $3 AND runs.finished_at IS NOT NULL
- GROUP BY sessions.session_id`
+   AND (log.shown IS NOT NULL OR log.type = 'tool_call')
+ ORDER BY runs.created_at, runs.generation_id, log.position`
 
 const commandSql = `
 WITH run AS (
@@ -74,8 +75,9 @@ export function createExecutorStore(database: Database, server: string): Executo
     },
     async conversation(teamId, executorId, sessionId) {
       const values = [teamId, executorId, sessionId]
-      const { rows } = await database.query<{ shown: string | null }>({ text: conversationSql, values })
-      return rows[0] ? (rows[0].shown ?? '') : undefined
+      const { rows } = await database.query<LogRow & { generation_id: string }>({ text: conversationSql, values })
+      const runs = Map.groupBy(rows, (row) => row.generation_id)
+      return rows.length === 0 ? undefined : [...runs.values()].map((run) => run.map(toSavedEntry))
     },
     async command(command, executorId) {
       const { teamId, generationId, clientRef, type, reason, by } = command

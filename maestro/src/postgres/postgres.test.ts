@@ -253,7 +253,12 @@ test('an ended run is appended to and claimed no more, and its conversation goes
   })
   t.equal(await log.append({ ...run, epoch: 1, length: 2, entries: [input('late')], summary }), false)
   t.match(await store.claim(executor, 1), { kind: 'claimed', runs: [] })
-  t.equal(await store.conversation('default', 'executor-1', 'session-1'), '{"role":"user"},{"role":"assistant"}')
+  t.match(await store.conversation('default', 'executor-1', 'session-1'), [
+    [
+      { position: 1, fact: { type: 'run_started' }, shown: '' },
+      { position: 2, shown: '{"role":"assistant"}' },
+    ],
+  ])
   t.equal(await store.conversation('default', 'another', 'session-1'), undefined)
   t.match(await list.find({ teamId: 'default' }, run.generationId.slice(0, 8)), [{ status: 'completed', turns: 1 }])
   t.strictSame(await list.find({ teamId: 'default' }, '%'), [], 'what looks like a pattern is text')

@@ -1,10 +1,8 @@
 import type { Drive } from './drive.ts'
 import { unshown } from './log-entry.ts'
 import type { LogEntry } from './log-entry.ts'
-import type { ModelAnswer, ModelFault, RunKey } from './ports.ts'
+import type { ModelAnswer, ModelFault } from './ports.ts'
 import type { RequestText } from './request-text.ts'
-import type { Run } from './run.ts'
-import { shownAnswer } from './shown.ts'
 import { takeLetters } from './take-letters.ts'
 
 /**
@@ -21,7 +19,7 @@ export async function askModel(drive: Drive): Promise<boolean> {
   if (answer === 'interrupted') return true
   if (answer.kind === 'fault')
     drive.fail({ status: 'failed', error: { code: answer.failure.code, message: answer.failure.message } })
-  else drive.stage(answerEntries(drive.key, { run: drive.run, answer, request }))
+  else drive.stage(answerEntries(drive, { answer, request }))
   return true
 }
 
@@ -31,6 +29,7 @@ async function askUninterrupted(drive: Drive, request: RequestText): Promise<Mod
   const abort = new AbortController()
   const asking = drive.ports.model.ask(
     {
+      dialect: drive.dialect.name,
       body: request.body,
       onText: (delta) => {
         watch.shown()
@@ -63,8 +62,8 @@ async function askUninterrupted(drive: Drive, request: RequestText): Promise<Mod
   }
 }
 
-function answerEntries(key: RunKey, of: { run: Run; answer: ModelAnswer; request: RequestText }): LogEntry[] {
-  const { answer, run } = of
+function answerEntries({ key, run, dialect }: Drive, of: { answer: ModelAnswer; request: RequestText }): LogEntry[] {
+  const { answer } = of
   const turn = run.turns + 1
   const requests = answer.requests.map(({ id, name, arguments: text }) => ({ id, name, arguments: text }))
   return [
@@ -79,7 +78,7 @@ function answerEntries(key: RunKey, of: { run: Run; answer: ModelAnswer; request
           requests,
         },
       },
-      shown: shownAnswer(answer.content, answer.requests),
+      shown: dialect.answer(answer),
       internal: { request_digest: of.request.digest },
     },
     unshown({

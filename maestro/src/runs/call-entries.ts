@@ -3,9 +3,8 @@ import type { Drive } from './drive.ts'
 import type { LogEntry } from './log-entry.ts'
 import type { ToolRequest } from './tool-request.ts'
 import { limits } from '@codegen/protocol/limits'
-import { shownAnswer, shownResult } from './shown.ts'
 
-type CallSource = Pick<Drive, 'hands' | 'key' | 'ports'>
+type CallSource = Pick<Drive, 'hands' | 'key' | 'ports' | 'dialect'>
 
 /** The entries of the bootstrap: four calls, shown to the model as the first thing its assistant did. */
 export function bootstrapEntries(source: CallSource): LogEntry[] {
@@ -14,10 +13,7 @@ export function bootstrapEntries(source: CallSource): LogEntry[] {
     request: { id: `bootstrap_${index + 1}`, name: command.name, arguments: JSON.stringify(command.parameters) },
     parameters: { ...command.parameters },
   }))
-  const shown = shownAnswer(
-    '',
-    calls.map((call) => call.request),
-  )
+  const shown = source.dialect.answer({ content: '', requests: calls.map((call) => call.request) })
   return calls.map((call, index) => ({
     fact: {
       type: 'tool_call',
@@ -75,7 +71,7 @@ function requestEntry(drive: Drive, request: ToolRequest): LogEntry {
         error: { code, message },
       },
     },
-    shown: shownResult(request.id, message),
+    shown: drive.dialect.result(request.id, message),
     internal: { request_id: request.id, wrong: true },
   }
 }

@@ -1,4 +1,6 @@
 import type { RunFactOf, RunTool, ToolResult } from '@codegen/protocol/wire'
+import type { Dialect } from './dialect.ts'
+import { dialectNamed } from './dialects.ts'
 import { EventOutlet } from './event-outlet.ts'
 import type { LogEntry, SavedEntry } from './log-entry.ts'
 import { createMailbox } from './mailbox.ts'
@@ -41,6 +43,7 @@ export class Drive {
   readonly hands: Hands
   readonly toolbelt: Toolbelt
   readonly transcript: Transcript
+  readonly dialect: Dialect
   readonly outlet: EventOutlet
   readonly mailbox: Mailbox<Letter> = createMailbox()
   readonly stopwatch: Stopwatch
@@ -63,6 +66,7 @@ export class Drive {
     this.hands = start.hands
     this.toolbelt = start.toolbelt
     this.transcript = start.transcript
+    this.dialect = dialectNamed(start.run.dialect)
     this.outlet = new EventOutlet(start.ports.bus, start.key, start.run.length)
     this.#epoch = start.epoch
     this.#run = start.run

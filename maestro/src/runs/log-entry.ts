@@ -5,7 +5,7 @@ import type { Static } from 'typebox'
 /** One entry of a run's log: the fact viewers are sent, what it shows the model, and what neither sees. */
 export type LogEntry = {
   readonly fact: RunFact
-  /** Chat messages as JSON texts joined by commas, rendered once; null when it shows the model nothing. */
+  /** Messages in the run's dialect, JSON texts joined by commas, rendered once; null when it shows the model nothing. */
   readonly shown: string | null
   readonly internal: EntryInternal | null
 }
@@ -33,6 +33,10 @@ export const EntryInternal = Type.Object({
   limits: Type.Optional(RunBounds),
   /** Of the first entry: the trace its asker began, so that whoever owns the run continues it. */
   traceparent: Type.Optional(Type.String()),
+  /** Of the first entry: how the run's requests are written; absent: chat. */
+  dialect: Type.Optional(Type.Enum(['chat', 'responses'])),
+  /** Of the first entry: what else each request carries, as JSON members. */
+  request_options: Type.Optional(Type.String()),
 })
 export type EntryInternal = Static<typeof EntryInternal>
 

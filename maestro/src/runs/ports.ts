@@ -1,6 +1,7 @@
 import type { Failure } from '@codegen/protocol/failure'
 import type { EventPosition } from '@codegen/protocol/ids'
 import type { RunFinished, RunOutcome, RunTool } from '@codegen/protocol/wire'
+import type { AnswerPart, DialectName } from './dialect.ts'
 import type { LogEntry, SavedEntry } from './log-entry.ts'
 import type { Observer } from './observer.ts'
 import type { Run } from './run.ts'
@@ -15,14 +16,22 @@ export type ModelClient = {
   defaultModel(signal: AbortSignal): Promise<string>
   /** Connects ahead of a request; cheap when that is done already. Never fails. */
   warm(): Promise<void>
+  /** How the requests of a new run are written. Saved with the run: whoever goes on with it goes on so. */
+  requestStyle(run: { readonly model: string; readonly sessionId: string }): RequestStyle
+  /** How many tokens a request to this model and its answer may have together, as far as it is known; see docs/models.md. */
+  contextTokensOf(model: string): number
   /**
-   * Sends one chat-completions request (`body` is its JSON text, sent byte for byte) and reads the streamed answer. Transient faults (429, 5xx,
+   * Sends one request (`body` is its JSON text, sent byte for byte) to the API of its dialect and reads the streamed answer. Transient faults (429, 5xx,
    * cut and stalled streams) are tried again inside, each time after `onRestart`. Never rejects for a fault of the model: those are values.
    */
   ask(request: ModelRequest, signal: AbortSignal): Promise<ModelAnswer | ModelFault>
 }
 
+/** How a run's requests are written. `options`: what else each of them carries, as JSON members with their commas. */
+export type RequestStyle = { readonly dialect: DialectName; readonly options: string }
+
 export type ModelRequest = {
+  readonly dialect: DialectName
   readonly body: string
   onText(delta: string): void
   onReasoning(delta: string): void
@@ -34,6 +43,8 @@ export type ModelAnswer = {
   readonly kind: 'answer'
   readonly content: string
   readonly requests: readonly ToolRequest[]
+  /** The same in the model's own order, with the thoughts that are to go back to it; absent where the order tells nothing. */
+  readonly parts?: readonly AnswerPart[] | undefined
   readonly finishReason: 'stop' | 'tool_calls' | 'length' | 'content_filter' | 'other'
   readonly usage: ModelUsage
 }
@@ -106,7 +117,6 @@ export type Toolbelt = {
   readonly names: readonly string[]
   /** The JSON text of the request's `tools`, the same bytes for the same tools. */
   readonly json: string
-  readonly digest: string
   /** Parses a request's arguments and checks them against the tool's schema; nothing is coerced or guessed. */
   check(request: ToolRequest): CheckedRequest
 }

@@ -1,5 +1,6 @@
 import type { RunFactOf, RunMode, RunOutcome, RunTool } from '@codegen/protocol/wire'
 import { limits } from '@codegen/protocol/limits'
+import type { DialectName } from './dialect.ts'
 import type { RunBounds, SavedEntry } from './log-entry.ts'
 import type { ToolRequest } from './tool-request.ts'
 
@@ -10,6 +11,9 @@ export type Run = {
   readonly cwd: string
   readonly mode: RunMode
   readonly model: string
+  readonly dialect: DialectName
+  /** What else each request carries, as JSON members. */
+  readonly requestOptions: string
   readonly bounds: RunBounds
   /** W3C trace context of whoever asked for it. */
   readonly traceparent: string | undefined
@@ -70,6 +74,8 @@ function startedRun(fact: RunFactOf<'run_started'>, entry: SavedEntry): Run {
     cwd,
     mode,
     model,
+    dialect: entry.internal?.dialect ?? 'chat',
+    requestOptions: entry.internal?.request_options ?? '',
     bounds: entry.internal?.limits ?? {
       turns: limits.turnsDefault,
       tokens: limits.tokensDefault,

@@ -4,7 +4,9 @@ import { test } from 'tap'
 import { Failure } from '@codegen/protocol/failure'
 import type { RunFinished, RunTool } from '@codegen/protocol/wire'
 import { bootstrapCommands } from './bootstrap.ts'
+import { chatDialect } from './chat-dialect.ts'
 import { toSystemPrompt } from './context.ts'
+import type { Dialect } from './dialect.ts'
 import { Drive } from './drive.ts'
 import { readEvents } from './event-reader.ts'
 import type { LogEntry, SavedEntry } from './log-entry.ts'
@@ -15,11 +17,17 @@ import type { BrainPorts, EventBus, Hands, ModelAnswer, ModelFault, PublishedEve
 import { createTranscript } from './request-text.ts'
 import { toResultText } from './result-text.ts'
 import { foldRun } from './run.ts'
-import { shownSystem, shownUser } from './shown.ts'
 import { nextStep } from './step.ts'
 
 const key = { teamId: 'default', generationId: 'g-1' }
-const head = { model: 'm', toolsJson: '[{"type":"function"}]', systemMessage: shownSystem('be good') }
+const toolsJson =
+  '[{"type":"function","function":{"name":"Shell","description":"runs","parameters":{"type":"object"}}}]'
+const toHead = (dialect: Dialect) => ({
+  model: 'm',
+  toolsJson: dialect.tools(toolsJson),
+  systemPrompt: 'be good',
+  options: '',
+})
 
 /** Nobody measures. */
 const silent: Observer = {
@@ -69,6 +77,8 @@ function createBench(
     model: {
       defaultModel: async () => 'm',
       warm: async () => undefined,
+      requestStyle: () => ({ dialect: 'chat', options: '' }),
+      contextTokensOf: () => 128_000,
       async ask(request) {
         bodies.push(request.body)
         const answer = answers[bodies.length - 1] ?? { content: 'done' }
@@ -115,14 +125,13 @@ function createBench(
   }
   const toolbelt: Toolbelt = {
     names: ['Shell'],
-    json: head.toolsJson,
-    digest: 'd',
+    json: toolsJson,
     check: (request) =>
       request.arguments === 'wrong'
         ? { kind: 'wrong', failure: new Failure('tool.bad_arguments', 'Shell was not called.') }
         : { kind: 'call', parameters: { command: request.arguments }, timeoutMs: undefined },
   }
-  const transcript = createTranscript(head)
+  const transcript = createTranscript(chatDialect, toHead(chatDialect))
   for (const entry of log) transcript.add(entry.shown)
   const drive = new Drive({
     key,
@@ -157,7 +166,7 @@ function startedEntry(turns: number): LogEntry {
       type: 'run_started',
       payload: { generation_id: 'g-1', session_id: 's-1', prompt: 'go', cwd: '/p', mode: 'auto', model: 'm' },
     },
-    shown: shownUser('go'),
+    shown: chatDialect.user('go'),
     internal: { limits: { turns, tokens: 1_000_000, seconds: 3_600 } },
   }
 }
@@ -365,7 +374,7 @@ test('whatever happens, the log alone tells the run, and its requests can be mad
       await driveRun(bench.drive)
       t.strictSame(foldRun(bench.log), bench.drive.run)
 
-      const transcript = createTranscript(head)
+      const transcript = createTranscript(chatDialect, toHead(chatDialect))
       const digests: string[] = []
       for (const entry of bench.log) {
         if (entry.fact.type === 'agent_message') digests.push(transcript.toRequest().digest)

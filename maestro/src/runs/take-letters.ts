@@ -4,7 +4,6 @@ import type { Drive, Letter } from './drive.ts'
 import { unshown } from './log-entry.ts'
 import type { LogEntry } from './log-entry.ts'
 import { toResultText } from './result-text.ts'
-import { shownResult } from './shown.ts'
 
 /** Takes what has arrived for a run and stages what it means; what asked for it is acknowledged after the next commit. */
 export function takeLetters(drive: Drive): void {
@@ -64,7 +63,7 @@ function toResultEntry(
   }
   // A word that was read as another is kept as it came.
   const word = result.status === status ? {} : { status_word: result.status }
-  return { fact, shown: shownResult(call.requestId, text), internal: { request_id: call.requestId, ...word } }
+  return { fact, shown: drive.dialect.result(call.requestId, text), internal: { request_id: call.requestId, ...word } }
 }
 
 function takeApproval(drive: Drive, fact: Extract<Letter, { kind: 'approval' }>['fact']): void {

@@ -3,7 +3,6 @@ import { Failure } from '@codegen/protocol/failure'
 import { limits } from '@codegen/protocol/limits'
 import type { ToolDefinition } from '@codegen/protocol/tool'
 import type { Handshake } from '@codegen/protocol/wire'
-import { digestOf } from '#runs/context'
 import type { CheckedRequest, Toolbelt } from '#runs/ports'
 import type { ToolRequest } from '#runs/tool-request'
 import { createArgumentCheck } from './argument-check.ts'
@@ -29,7 +28,6 @@ export function createToolbelt(announced: Announced): Toolbelt {
   return {
     names: [...byName.keys()],
     json,
-    digest: digestOf(json),
     check(request) {
       const tool = byName.get(request.name)
       if (!tool) return { kind: 'wrong', failure: unknownTool(request.name, [...byName.keys()]) }

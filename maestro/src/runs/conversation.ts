@@ -1,0 +1,73 @@
+import type { Dialect } from './dialect.ts'
+import type { SavedEntry } from './log-entry.ts'
+
+/**
+ * What the ended runs of a conversation, oldest first, show the model of the next one. What a run of the same dialect was shown is taken as it was; one of
+ * another is told anew from its facts. A request whose run ended before it was met is answered here: no server takes a call without its result.
+ */
+export function toConversation(runs: readonly (readonly SavedEntry[])[], dialect: Dialect): string {
+  return runs
+    .flatMap((entries) => {
+      const own = (entries[0]?.internal?.dialect ?? 'chat') === dialect.name
+      const render = own ? shownAgain : toldAnew
+      return [...entries.flatMap((_, index) => render(entries, index, dialect)), ...unmet(entries, dialect)]
+    })
+    .join(',')
+}
+
+/** The first entry also holds what earlier runs showed; only its own prompt is this run's. */
+function shownAgain(entries: readonly SavedEntry[], index: number, dialect: Dialect): string | [] {
+  const entry = entries[index]
+  if (entry?.fact.type === 'run_started') return dialect.user(entry.fact.payload.prompt)
+  return entry?.shown ?? []
+}
+
+function toldAnew(entries: readonly SavedEntry[], index: number, dialect: Dialect): string | [] {
+  const entry = entries[index]
+  // An entry that showed nothing shows nothing in any dialect.
+  if (!entry || entry.shown === null) return []
+  const { fact, internal } = entry
+  switch (fact.type) {
+    case 'run_started':
+      return dialect.user(fact.payload.prompt)
+    case 'input':
+      return dialect.user(fact.payload.content)
+    case 'tool_call':
+      return dialect.answer({ content: '', requests: bootstrapRequests(entries) }) ?? []
+    case 'agent_message':
+      return dialect.answer(fact.payload) ?? []
+    case 'bootstrap_result':
+    case 'tool_call_finished':
+      return dialect.result(internal?.request_id ?? fact.payload.tool_id, toText(fact.payload.result))
+    default:
+      return []
+  }
+}
+
+function bootstrapRequests(entries: readonly SavedEntry[]) {
+  return entries.flatMap(({ fact, internal }) => {
+    if (fact.type !== 'tool_call' || fact.payload.bootstrap !== true) return []
+    const { tool_id, tool_name, parameters } = fact.payload
+    return { id: internal?.request_id ?? tool_id, name: tool_name, arguments: JSON.stringify(parameters) }
+  })
+}
+
+/** Only the last answer can have asked for what no entry tells the end of. */
+function unmet(entries: readonly SavedEntry[], dialect: Dialect): string[] {
+  const last = entries.findLastIndex((entry) => entry.fact.type === 'agent_message')
+  const fact = entries[last]?.fact
+  const asked = fact?.type === 'agent_message' ? fact.payload.requests : bootstrapRequests(entries)
+  const met = new Set(
+    entries
+      .slice(last + 1)
+      .filter(({ fact: { type } }) => type === 'tool_call_finished' || type === 'bootstrap_result')
+      .map((entry) => entry.internal?.request_id),
+  )
+  return asked
+    .filter((request) => !met.has(request.id))
+    .map((request) => dialect.result(request.id, 'This was not done: the run ended before.'))
+}
+
+function toText(result: unknown): string {
+  return typeof result === 'string' ? result : JSON.stringify(result)
+}
