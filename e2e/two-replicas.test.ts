@@ -9,14 +9,13 @@ import { readRun, watchRun } from '#support/events'
 import type { SeenEvent } from '#support/events'
 import { connectExecutor } from '#support/executor'
 import type { Frame, TestExecutor } from '#support/executor'
+import { answer, answerBootstrap, dial, install, keyOf, startRun, toHandshake } from '#support/installation'
 import { startMaestro } from '#support/maestro'
 import type { MaestroProcess } from '#support/maestro'
 import { requireServices } from '#support/services'
 import type { Services } from '#support/services'
 
 type Payload = Frame['payload']
-/** One installation: what stays the same whichever replica it dials. */
-type Installation = { readonly id: string; journal: string; epoch: number | undefined }
 
 const story = 'All of this is told in many small pieces, as a model makes them. '
 const shell = (command: string) => ({ calls: [{ tool: 'Shell', arguments: { command } }] })
@@ -38,6 +37,14 @@ const conversations = [
       { text: 'Done.', expect: [{ results: 1, contains: 'made it' }] },
     ],
   },
+  {
+    name: 'talk',
+    when: 'talk',
+    steps: [shell('make it')],
+  },
+  // What a person says later is the newest message that fits.
+  { name: 'steered', when: 'rather so', steps: [{ text: 'That too.', expect: [{ contains: 'made it' }] }] },
+  { name: 'queued', when: 'and then this', steps: [{ text: 'All done.' }] },
   {
     name: 'lost journal',
     when: 'lost journal',
@@ -357,6 +364,52 @@ async function testTwoReplicas({ databaseUrl, redisUrl }: Services): Promise<voi
     t.match(await again.receive('run_finished'), { status: 'cancelled' })
   })
 
+  t.test('a run is spoken to from any replica and by its executor, and goes on with what was said', async (t) => {
+    const executor = await dial(t, a, install())
+    const id = await startRun(executor, 'talk')
+    await answerBootstrap(executor)
+    const call = await executor.receive('run_tool', isShell('make it'))
+    const post = (body: object): Promise<Response> => b.post(`/v1/runs/${id}/input`, body)
+    const accepted = await post({ content: 'rather so', client_ref: 'i-1' })
+    t.equal(accepted.status, 202)
+    t.strictSame(await accepted.json(), { generation_id: id, client_ref: 'i-1', mode: 'steer' })
+    t.equal((await post({ content: 'rather so', client_ref: 'i-1' })).status, 202, 'a repeat is the same')
+    executor.send('run_input', { generation_id: id, client_ref: 'i-2', content: 'and then this', mode: 'queue' })
+    await executor.receive('stored', ({ ref }) => ref === 'run_input:i-2')
+    answer(executor, call, 'made it')
+    t.match(await executor.receive('run_finished'), { status: 'completed', summary: 'All done.' })
+
+    const { facts } = await readRun(b, id)
+    const said = facts.filter(({ type }) => type === 'input').map(({ payload }) => payload)
+    t.match(said, [
+      { content: 'rather so', mode: 'steer', client_ref: 'i-1', by: /^token-/ },
+      { content: 'and then this', mode: 'queue', client_ref: 'i-2', by: 'executor' },
+    ])
+    t.equal((await post({ content: 'too late' })).status, 409)
+    t.equal((await post({ content: 'rather so', client_ref: 'i-1' })).status, 202, 'but what was accepted stays so')
+    executor.send('run_input', { generation_id: id, client_ref: 'i-3', content: 'late', mode: 'queue' })
+    t.match(await executor.receive('error'), { code: 'run.finished', ref: 'run_input:i-3', retryable: false })
+    for (const body of [{}, { content: '' }, { content: 'x', mode: 'later' }, { content: 'x', more: 1 }])
+      t.equal((await post(body)).status, 400, JSON.stringify(body))
+    t.equal((await b.post('/v1/runs/none-such/input', { content: 'x' })).status, 404)
+  })
+
+  t.test('what was said while the executor was away is waiting for it', async (t) => {
+    const installation = install()
+    const executor = await dial(t, a, installation)
+    const id = await startRun(executor, 'talk')
+    await answerBootstrap(executor)
+    const call = await executor.receive('run_tool', isShell('make it'))
+    executor.socket.terminate()
+    await once(executor.socket, 'close')
+    for (const content of ['rather so', 'and then this'])
+      t.equal((await b.post(`/v1/runs/${id}/input`, { content, mode: 'steer' })).status, 202)
+    const again = await dial(t, b, installation)
+    await again.receive('run_tool', isOf(call))
+    answer(again, call, 'made it')
+    t.match(await again.receive('run_finished'), { status: 'completed', summary: 'All done.' })
+  })
+
   t.test('a start that is repeated, on either replica, is one run', async (t) => {
     const installation = install()
     const executor = await dial(t, a, installation)
@@ -405,45 +458,6 @@ async function testTwoReplicas({ databaseUrl, redisUrl }: Services): Promise<voi
   })
 }
 
-function install(): Installation {
-  return { id: randomUUID(), journal: randomUUID(), epoch: undefined }
-}
-
-/** Dials a replica and is welcomed; the installation remembers its epoch. */
-async function dial(t: Test, maestro: MaestroProcess, installation: Installation, more: object = {}) {
-  const executor = await connectExecutor(t, maestro)
-  executor.send('handshake', { ...toHandshake(installation), ...more })
-  const welcome = await executor.receive('welcome')
-  installation.epoch = Number(welcome['epoch'])
-  return { ...executor, welcome }
-}
-
-function toHandshake({ id, journal, epoch }: Installation): object {
-  const named = epoch === undefined ? {} : { epoch }
-  return {
-    client_type: 'test',
-    initial_prompt: '',
-    known_tools: ['Shell', 'ReadFile', 'ReadFolder', 'GetWorkingDirectory'],
-    custom_tools: [],
-    project_spec: { content: '', file_paths: [] },
-    protocol: { version: 1, features: [] },
-    executor: { id, journal_id: journal, ...named, name: 'test', version: '0', os: 'linux', arch: 'x64' },
-    open: [],
-    limits: { max_message_bytes: 8 * 1024 * 1024, max_parallel_tools: 8 },
-  }
-}
-
-async function startRun(executor: TestExecutor, prompt: string): Promise<string> {
-  executor.send('start_run', { client_ref: randomUUID(), prompt, cwd: '/work', mode: 'auto' })
-  return String((await executor.receive('run_started'))['generation_id'])
-}
-
-async function answerBootstrap(executor: TestExecutor): Promise<void> {
-  const calls = [await executor.receive('run_tool')]
-  while (calls.length < 4) calls.push(await executor.receive('run_tool'))
-  for (const call of calls) answer(executor, call, 'x')
-}
-
 async function answerShell(executor: TestExecutor, result: string): Promise<void> {
   const call = await executor.receive('run_tool')
   for (const [offset, chunk] of [
@@ -452,14 +466,6 @@ async function answerShell(executor: TestExecutor, result: string): Promise<void
   ])
     executor.send('tool_output_delta', { ...keyOf(call), stream: 'stdout', chunk, offset })
   answer(executor, call, result)
-}
-
-function answer(executor: TestExecutor, call: Payload, result: string): void {
-  executor.send('tool_result', { ...keyOf(call), status: 'success', result })
-}
-
-function keyOf({ tool_id, generation_id }: Payload): Payload {
-  return { tool_id, generation_id }
 }
 
 function isOf(call: Payload): (payload: Payload) => boolean {

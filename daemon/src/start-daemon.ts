@@ -100,6 +100,7 @@ function toLateDaemon(find: () => Parts['daemon'] | undefined, shutdown: () => v
     listRuns: async (...wish) => parts().listRuns(...wish),
     getRun: async (...wish) => parts().getRun(...wish),
     cancelRun: async (...wish) => parts().cancelRun(...wish),
+    inputRun: async (...wish) => parts().inputRun(...wish),
     approvals: {
       list: () => parts().approvals.list(),
       respond: (...answer) => parts().approvals.respond(...answer),

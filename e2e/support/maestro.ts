@@ -28,6 +28,8 @@ export type MaestroProcess = {
   fetch(path: string, init?: RequestInit): Promise<Response>
   /** The same, for an answer in JSON. */
   json(path: string, init?: RequestInit): Promise<Record<string, unknown>>
+  /** Sends JSON. */
+  post(path: string, body: object): Promise<Response>
   /** Ends it as `kill -9` does; resolves when it is gone. */
   kill(): Promise<void>
 }
@@ -75,6 +77,8 @@ export async function startMaestro(t: Test, uses: MaestroUses): Promise<MaestroP
     log: () => log,
     fetch: ask,
     json: async (path, init) => JSON.parse(await (await ask(path, init)).text()),
+    post: (path, body) =>
+      ask(path, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }),
     async kill() {
       isKilled = true
       child.kill('SIGKILL')

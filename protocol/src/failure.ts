@@ -20,6 +20,7 @@ export const failures = {
   'message.too_big': { http: 413, rpc: -32602, retry: false },
   'run.unknown': { http: 404, rpc: -32012, retry: false },
   'run.finished': { http: 409, rpc: -32013, retry: false },
+  'run.busy': { http: 429, rpc: -32001, retry: false },
   'run.refused': { http: 403, rpc: -32015, retry: false },
   'run.lost_servers': { http: 500, rpc: -32603, retry: false },
   'run.limit': { http: 429, rpc: -32016, retry: false },

@@ -11,6 +11,9 @@ export const limits = {
   jsonDepthMax: 64,
 
   promptCharactersMax: 1_000_000,
+  /** What a person may say to an open run at once, and how much of that may wait for its place. */
+  inputCharactersMax: 100_000,
+  inputsWaitingMax: 20,
   projectSpecCharactersMax: 32_000,
   projectSpecPathsMax: 200,
   knownToolsMax: 500,

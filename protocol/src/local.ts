@@ -9,7 +9,7 @@ import {
   RunEventNotification,
   RunFinishedNotification,
 } from '#local/notifications'
-import { RunAttach, RunCancel, RunDetach, RunGet, RunList, RunStart } from '#local/run'
+import { RunAttach, RunCancel, RunDetach, RunGet, RunInputMethod, RunList, RunStart } from '#local/run'
 import { ToolsList } from '#local/tools'
 
 export type { ApprovalQuestion } from '#local/approval'
@@ -26,6 +26,7 @@ export const daemonMethods = [
   RunList,
   RunGet,
   RunCancel,
+  RunInputMethod,
   ToolsList,
   ApprovalList,
   ApprovalRespond,

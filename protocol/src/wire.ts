@@ -9,6 +9,7 @@ import { Handshake } from '#wire/handshake'
 import type { FrameOf } from '#wire/message'
 import { RunEvent } from '#wire/run-event'
 import { RunFinished } from '#wire/run-finished'
+import { RunInput } from '#wire/run-input'
 import { RunStarted } from '#wire/run-started'
 import { RunTool } from '#wire/run-tool'
 import { StartRun } from '#wire/start-run'
@@ -36,6 +37,7 @@ import { runFacts } from '#wire/run-events'
 export { runDecorations, runFacts } from '#wire/run-events'
 export type { AnyRunEvent, RunDecoration, RunFact, RunFactOf, RunStatus } from '#wire/run-events'
 export type { RunFinished, RunOutcome, RunUsage } from '#wire/run-finished'
+export type { InputMode, RunInput } from '#wire/run-input'
 export type { RunStarted } from '#wire/run-started'
 export type { RunTool } from '#wire/run-tool'
 export type { RunLimits, RunMode, StartRun } from '#wire/start-run'
@@ -46,6 +48,7 @@ export { toToolStatus } from '#wire/tool-result'
 export type { ToolResult } from '#wire/tool-result'
 export type { Welcome } from '#wire/welcome'
 export { ProjectSpec as ProjectSpecSchema } from '#wire/handshake'
+export { InputContent as InputContentSchema, InputMode as InputModeSchema } from '#wire/run-input'
 export { RunLimits as RunLimitsSchema, RunMode as RunModeSchema } from '#wire/start-run'
 
 /** The version of level 1; raised only where a level-1 peer would misbehave. */
@@ -75,6 +78,7 @@ export const executorMessages = [
   Handshake,
   ToolResult,
   StartRun,
+  RunInput,
   CancelRun,
   Subscribe,
   Unsubscribe,

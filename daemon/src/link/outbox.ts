@@ -6,7 +6,7 @@ import { limits } from '#limits'
 /** What is kept until Maestro has it on record. */
 export type ReliableFrame = Extract<
   ExecutorFrame,
-  { type: 'tool_result' | 'start_run' | 'cancel_run' | 'approval_requested' | 'approval_resolved' }
+  { type: 'tool_result' | 'start_run' | 'run_input' | 'cancel_run' | 'approval_requested' | 'approval_resolved' }
 >
 
 /** What leaves for Maestro on the one link there is. */

@@ -1,4 +1,5 @@
 import { Failure } from '@codegen/protocol/failure'
+import type { RunInput } from '@codegen/protocol/wire'
 import type { Link } from './link.ts'
 import { getRun, listRuns } from './run-history.ts'
 import type { RunSummary } from './run-history.ts'
@@ -19,6 +20,7 @@ export type RunDesk = {
   listRuns(limit: number, signal: AbortSignal): Promise<RunSummary[]>
   getRun(generationId: string, signal: AbortSignal): Promise<RunSummary>
   cancelRun(generationId: string, reason: string, signal: AbortSignal): Promise<void>
+  inputRun(input: RunInput, signal: AbortSignal): Promise<void>
 }
 
 export type RunDeskParts = {
@@ -54,6 +56,12 @@ export function createRunDesk({ executorId, link, runs, seedRuns, access }: RunD
       if (seedRuns.has(generationId)) return seedRuns.cancel(generationId)
       await history(signal)
       await runs.cancel(generationId, reason, signal)
+    },
+    async inputRun(input, signal) {
+      if (seedRuns.has(input.generation_id))
+        throw new Failure('request.invalid', 'The server of this run takes no input once it has begun.')
+      await history(signal)
+      await runs.input(input, signal)
     },
   }
 }

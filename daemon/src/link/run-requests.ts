@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { Failure } from '@codegen/protocol/failure'
 import { limits } from '@codegen/protocol/limits'
+import type { RunInput } from '@codegen/protocol/wire'
 import type { KnownRuns } from '#calls/known-runs'
 import { holdUntilOpen } from './held-viewer.ts'
 import type { Outbox } from './outbox.ts'
@@ -16,6 +17,8 @@ export type RunRequests = {
   attach(place: { generation_id: string; after?: string; hasEnded: boolean }, viewer: RunViewer): { detach(): void }
   /** Resolves when the request is on record. Fails with run.unknown or run.finished. */
   cancel(generationId: string, reason: string, signal: AbortSignal): Promise<void>
+  /** Resolves when the input is on record. Fails with run.unknown, run.finished or run.busy. */
+  input(input: RunInput, signal: AbortSignal): Promise<void>
 }
 
 export type ShownRun = { generation_id: string; session_id: string; detach(): void }
@@ -40,6 +43,9 @@ export function createRunRequests(parts: RunParts): RunRequests {
     },
     async cancel(generationId, reason, signal) {
       await Promise.race([requestCancel(parts, generationId, reason), giveUpOn(signal)])
+    },
+    async input(payload, signal) {
+      await Promise.race([parts.outbox.confirm({ type: 'run_input', payload }), giveUpOn(signal)])
     },
   }
 }

@@ -8,6 +8,7 @@ export type FakeDaemon = LocalDaemon & {
   readonly viewers: Map<string, Set<RunViewer>>
   readonly started: { prompt: string; signal: AbortSignal }[]
   readonly cancelled: { generationId: string; reason: string }[]
+  readonly inputs: object[]
   readonly answers: { toolId: string; optionId: string; by: string }[]
   shutdowns: number
   /** Set: a start waits for it. */
@@ -35,6 +36,7 @@ export function createFakeDaemon(): FakeDaemon {
     started: [],
     cancelled: [],
     answers: [],
+    inputs: [],
     shutdowns: 0,
     startGate: undefined,
     runs: [],
@@ -70,6 +72,9 @@ export function createFakeDaemon(): FakeDaemon {
     },
     async cancelRun(generationId, reason) {
       daemon.cancelled.push({ generationId, reason })
+    },
+    async inputRun(input) {
+      daemon.inputs.push(input)
     },
     tools: () => [{ name: 'Shell', description: 'Runs.', source: 'built-in' }],
     approvals: {

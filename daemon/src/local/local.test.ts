@@ -442,11 +442,14 @@ test('a run is found by an unambiguous beginning of its id', async (t) => {
   )
 })
 
-test('cancel, tools and shutdown reach the daemon; shutdown is answered first', async (t) => {
+test('cancel, input, tools and shutdown reach the daemon; shutdown is answered first', async (t) => {
   const { socketPath, daemon } = await start(t)
   const { peer } = await openIntroduced(t, socketPath)
   await peer.request('run/cancel', { generation_id: 'g-1' })
   await peer.request('run/cancel', { generation_id: 'g-1', reason: 'enough' })
+  const input = { generation_id: 'g-1', content: 'rather so', mode: 'steer', client_ref: 'i-1' } as const
+  t.same(await peer.request('run/input', input), {})
+  t.strictSame(daemon.inputs, [input])
   t.match(daemon.cancelled, [{ reason: /test \(pid 7\)/ }, { reason: 'enough' }])
   t.match(await peer.request('tools/list', {}), { tools: [{ name: 'Shell' }] })
   t.same(await peer.request('daemon/shutdown', {}), { pid: process.pid })

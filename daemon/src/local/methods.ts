@@ -3,7 +3,7 @@ import type { RpcMethod } from '@codegen/protocol/peer'
 import type { Call, Result } from './call.ts'
 import type { Client } from './client.ts'
 import { initialize } from './methods/initialize.ts'
-import { attachRun, cancelRun, getRun, listRuns, startRun } from './methods/run.ts'
+import { attachRun, cancelRun, getRun, inputRun, listRuns, startRun } from './methods/run.ts'
 import { parseParameters } from './parse-parameters.ts'
 import type { MethodName } from './parse-parameters.ts'
 import type { LocalDaemon } from './ports.ts'
@@ -26,6 +26,7 @@ const methods: { readonly [Name in MethodName]: (call: Call<Name>) => Result<Nam
   'run/list': listRuns,
   'run/get': getRun,
   'run/cancel': cancelRun,
+  'run/input': inputRun,
   'tools/list': ({ daemon }) => ({ tools: daemon.tools() }),
   'approval/list': ({ daemon }) => ({ approvals: daemon.approvals.list() }),
   'approval/respond'({ daemon, client, parameters }) {

@@ -29,6 +29,8 @@ export type LocalDaemon = {
   getRun(generationId: string, signal: AbortSignal): Promise<RunSummary>
   /** Resolves when the request is on record. Fails with run.unknown or run.finished. */
   cancelRun(generationId: string, reason: string, signal: AbortSignal): Promise<void>
+  /** Resolves when the input is on record. Fails with run.unknown, run.finished or run.busy. */
+  inputRun(input: DaemonMethods['run/input']['parameters'], signal: AbortSignal): Promise<void>
   tools(): DaemonMethods['tools/list']['result']['tools']
   approvals: Approvals
 }

@@ -13,6 +13,7 @@ import { greet, refuseHandshake } from './handshake.ts'
 import { OwnedRuns } from './owned-runs.ts'
 import type { ConnectionPorts, Greeted, InboxCommand } from './ports.ts'
 import { readFrame } from './read-frame.ts'
+import { runInput } from './run-input.ts'
 import { sendError } from './send-error.ts'
 import { startRun } from './start-run.ts'
 
@@ -72,6 +73,11 @@ export class Connection {
 
   drives(): Drive[] {
     return this.#state.kind === 'open' ? this.#state.runs.drives() : []
+  }
+
+  /** Names of commands that its runs have and no entry shows yet. */
+  heldCommands(): string[] {
+    return this.#state.kind === 'open' ? this.#state.runs.heldCommands() : []
   }
 
   /** Closes the socket and lets go of its runs. */
@@ -140,6 +146,11 @@ export class Connection {
       case 'cancel_run':
         cancelRun(this.#ports, greeted.executorId, frame.payload).catch((thrown: unknown) =>
           this.#tell(toFailure(thrown), `cancel_run:${frame.payload.client_ref}`),
+        )
+        return
+      case 'run_input':
+        runInput(this.#ports, greeted.executorId, frame.payload).catch((thrown: unknown) =>
+          this.#tell(toFailure(thrown), `run_input:${frame.payload.client_ref}`),
         )
         return
       case 'subscribe':

@@ -10,10 +10,11 @@ export type InboxReader = {
   found(): number
 }
 
-export function createInboxReader(ports: CommunicatorPorts, connections: Iterable<Connection>): InboxReader {
+export function createInboxReader(ports: CommunicatorPorts, connections: ReadonlySet<Connection>): InboxReader {
   let found = 0
   const take = async (keys: readonly RunKey[]): Promise<void> => {
-    const commands = keys.length === 0 ? [] : await ports.store.commandsOf(keys)
+    const held = [...connections].flatMap((connection) => connection.heldCommands())
+    const commands = keys.length === 0 ? [] : await ports.store.commandsOf(keys, held)
     found = commands.length
     for (const command of commands) {
       for (const connection of connections) connection.command(command)

@@ -1,7 +1,7 @@
 import { Failure } from '@codegen/protocol/failure'
 import { closeCodes } from '@codegen/protocol/wire'
 import type { ExecutorFrame, RunTool } from '@codegen/protocol/wire'
-import type { Drive } from '#runs/drive'
+import type { Drive, Letter } from '#runs/drive'
 import type { SavedEntry } from '#runs/log-entry'
 import { driveRun } from '#runs/loop'
 import type { Hands, RunKey, Toolbelt } from '#runs/ports'
@@ -117,13 +117,20 @@ export class OwnedRuns {
   }
 
   command(command: InboxCommand): void {
-    const { teamId, generationId, clientRef, reason, by } = command
+    const { teamId, generationId } = command
     if (teamId !== this.#ports.principal.teamId) return
-    const bring = (drive: Drive): void => drive.mailbox.post({ kind: 'cancel', clientRef, reason, by })
+    const bring = (drive: Drive): void => drive.mailbox.post(toLetter(command))
     const waiting = this.#resuming.get(generationId)
     if (waiting) return hold(waiting, bring)
     const drive = this.#drives.get(generationId)
     if (drive) bring(drive)
+  }
+
+  /** Names of the commands that its runs have and no entry shows yet; see ExecutorStore.commandsOf. */
+  heldCommands(): string[] {
+    return [...this.#drives.values()].flatMap(({ key, inputs }) =>
+      inputs.map(({ clientRef }) => `${key.generationId} ${clientRef}`),
+    )
   }
 
   /** Lets go of all of them; resolves when each is parked, or has ended with an executor that cannot come back. */
@@ -218,6 +225,12 @@ export class OwnedRuns {
 /** Beyond the bound it is as if it had not come: nothing that is held has been acknowledged, so it comes again. */
 function hold(waiting: ((drive: Drive) => void)[], bring: (drive: Drive) => void): void {
   if (waiting.length < heldMax) waiting.push(bring)
+}
+
+function toLetter(command: InboxCommand): Letter {
+  if (command.type === 'run_input') return { kind: 'input', input: command }
+  const { clientRef, reason, by } = command
+  return { kind: 'cancel', clientRef, reason, by }
 }
 
 function deliverTo(drive: Drive, frame: Delivery): void {

@@ -1,6 +1,6 @@
 import type { Handshake, RunMode } from '@codegen/protocol/wire'
 import type { LogEntry, SavedEntry } from '#runs/log-entry'
-import type { BrainPorts, LoadedRun, RunKey, Toolbelt } from '#runs/ports'
+import type { BrainPorts, LoadedRun, RunKey, Toolbelt, WaitingInput } from '#runs/ports'
 
 /** Who is behind a connection, as its token tells. */
 export type Principal = { readonly teamId: string; readonly name: string }
@@ -57,10 +57,14 @@ export type NewRunOutcome =
 /** A command for a run, as it waits in its inbox. */
 export type InboxCommand = RunKey & {
   readonly clientRef: string
-  readonly type: 'cancel_run'
-  readonly reason: string
   readonly by: string
-}
+} & (
+    | { readonly type: 'cancel_run'; readonly reason: string }
+    | ({ readonly type: 'run_input' } & Pick<WaitingInput, 'content' | 'mode'>)
+  )
+
+/** What became of a command; `crowded`: too many inputs wait for the run already. */
+export type CommandOutcome = 'written' | 'unknown' | 'finished' | 'crowded'
 
 /** What ExecutorCommunicator needs of Postgres. */
 export type ExecutorStore = {
@@ -82,10 +86,10 @@ export type ExecutorStore = {
     sessionId: string,
   ): Promise<readonly (readonly SavedEntry[])[] | undefined>
   /** Writes a command; with `executorId`, only for a run of that executor. A repeat of the same `clientRef` changes nothing. */
-  command(command: InboxCommand, executorId?: string): Promise<'written' | 'unknown' | 'finished'>
+  command(command: InboxCommand, executorId?: string): Promise<CommandOutcome>
   isRunOf(key: RunKey, executorId: string): Promise<boolean>
-  /** Commands that wait for these runs. */
-  commandsOf(keys: readonly RunKey[]): Promise<readonly InboxCommand[]>
+  /** Commands that wait for these runs, but for those in `held`: `<generation_id> <client_ref>`. */
+  commandsOf(keys: readonly RunKey[], held?: readonly string[]): Promise<readonly InboxCommand[]>
 }
 
 /** Presence (the seed's Redis sessions): which replica holds which live connection. Also carries wake-ups. A cache, never a fact. */

@@ -6,7 +6,7 @@ import type { HttpPorts } from './ports.ts'
 import { healthRoutes } from '#http/routes/health'
 import { metricsRoute } from '#http/routes/metrics'
 import { runEventsRoute } from '#http/routes/run-events'
-import { runsRoutes } from '#http/routes/runs'
+import { runInputRoute, runsRoutes } from '#http/routes/runs'
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -23,7 +23,7 @@ export function createApp(ports: HttpPorts): FastifyInstance {
     routerOptions: { maxParamLength: 128 },
     // A request head that dribbles in holds a socket no longer than this; so long as it has not come whole there is no WebSocket either.
     http: { headersTimeout: 8_000, connectionsCheckingInterval: 1_000 },
-    ajv: { customOptions: { coerceTypes: false } },
+    ajv: { customOptions: { coerceTypes: false, removeAdditional: false, useDefaults: false } },
   })
   app.decorateRequest('principal', { getter: () => unauthenticated() })
   app.setErrorHandler((thrown: unknown, _request, reply) => {
@@ -44,6 +44,7 @@ export function createApp(ports: HttpPorts): FastifyInstance {
     })
     metricsRoute(guarded, ports)
     runsRoutes(guarded, ports)
+    runInputRoute(guarded, ports)
     runEventsRoute(guarded, ports)
     done()
   })

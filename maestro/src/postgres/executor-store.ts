@@ -1,17 +1,16 @@
-import { Type } from 'typebox'
 import { Compile } from 'typebox/compile'
 import { readRunFact } from '@codegen/protocol/wire'
 import { Failure } from '@codegen/protocol/failure'
-import type { Claim, ExecutorRecord, ExecutorStore, InboxCommand, NewRun, NewRunOutcome } from '#executors/ports'
+import type { Claim, ExecutorRecord, ExecutorStore, NewRun, NewRunOutcome } from '#executors/ports'
 import { EntryInternal } from '#runs/log-entry'
 import type { SavedEntry } from '#runs/log-entry'
 import type { LoadedRun, RunKey } from '#runs/ports'
 import { claimExecutor } from './claim.ts'
 import type { Database } from './database.ts'
+import { commandsOf, writeCommand } from './inbox.ts'
 import { toEntryColumns, unfoldEntries } from './run-log.ts'
 
 const internalReader = Compile(EntryInternal)
-const cancelReader = Compile(Type.Object({ reason: Type.String(), by: Type.String() }))
 
 const startSql = `
 WITH owner AS (
@@ -49,19 +48,7 @@ SELECT log.generation_id, log.position, log.type, log.payload, CASE WHEN log.pos
    AND (log.shown IS NOT NULL OR log.type = 'tool_call')
  ORDER BY runs.created_at, runs.generation_id, log.position`
 
-const commandSql = `
-WITH run AS (
-  SELECT finished_at FROM runs WHERE team_id = $1 AND generation_id = $2 AND ($6::text IS NULL OR executor_id = $6)),
-written AS (
-  INSERT INTO run_inbox (team_id, generation_id, client_ref, type, payload)
-  SELECT $1, $2, $3, $4, $5::json FROM run WHERE finished_at IS NULL ON CONFLICT DO NOTHING)
-SELECT finished_at IS NOT NULL AS finished FROM run`
-
 const ownSql = `SELECT FROM runs WHERE team_id = $1 AND generation_id = $2 AND executor_id = $3`
-
-const commandsSql = `
-SELECT team_id, generation_id, client_ref, payload FROM run_inbox
- WHERE taken_at IS NULL AND (team_id, generation_id) IN (SELECT * FROM unnest($1::text[], $2::text[])) ORDER BY inbox_id`
 
 /** Executors, their runs and inboxes in Postgres. `server` names this replica in `claimed` entries. */
 export function createExecutorStore(database: Database, server: string): ExecutorStore {
@@ -79,22 +66,12 @@ export function createExecutorStore(database: Database, server: string): Executo
       const runs = Map.groupBy(rows, (row) => row.generation_id)
       return rows.length === 0 ? undefined : [...runs.values()].map((run) => run.map(toSavedEntry))
     },
-    async command(command, executorId) {
-      const { teamId, generationId, clientRef, type, reason, by } = command
-      const values = [teamId, generationId, clientRef, type, JSON.stringify({ reason, by }), executorId ?? null]
-      const { rows } = await database.query<{ finished: boolean }>({ text: commandSql, values })
-      if (!rows[0]) return 'unknown'
-      return rows[0].finished ? 'finished' : 'written'
-    },
+    command: (command, executorId) => writeCommand(database, command, executorId),
     async isRunOf(key, executorId) {
       const values = [key.teamId, key.generationId, executorId]
       return (await database.query({ text: ownSql, values })).rowCount === 1
     },
-    async commandsOf(keys) {
-      const values = [keys.map((key) => key.teamId), keys.map((key) => key.generationId)]
-      const { rows } = await database.query<CommandRow>({ name: 'commands', text: commandsSql, values })
-      return rows.map(toCommand)
-    },
+    commandsOf: (keys, held = []) => commandsOf(database, keys, held),
   }
 }
 
@@ -163,7 +140,6 @@ async function loadRun(database: Database, key: RunKey): Promise<LoadedRun> {
 
 type RunRow = { epoch: number; level: number; executor_id: string; claims: number; age_ms: string }
 type LogRow = { position: number; type: string; payload: string; shown: string | null; internal: string | null }
-type CommandRow = { team_id: string; generation_id: string; client_ref: string; payload: string }
 
 function toSavedEntry(row: LogRow): SavedEntry {
   // What an older release or another hand wrote is read like anything from outside: an entry that is no fact fails here, by name.
@@ -178,16 +154,4 @@ function lastDigests(entries: readonly SavedEntry[]): { system: string; tools: s
   const toolbelt = entries.findLast((entry) => entry.fact.type === 'toolbelt')?.fact
   if (toolbelt?.type !== 'toolbelt') return { system: '', tools: '' }
   return { system: toolbelt.payload.system_digest, tools: toolbelt.payload.tools_digest }
-}
-
-function toCommand(row: CommandRow): InboxCommand {
-  const { reason, by } = cancelReader.Parse(JSON.parse(row.payload))
-  return {
-    teamId: row.team_id,
-    generationId: row.generation_id,
-    clientRef: row.client_ref,
-    type: 'cancel_run',
-    reason,
-    by,
-  }
 }

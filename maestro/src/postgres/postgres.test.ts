@@ -235,6 +235,73 @@ test('commands wait in the inbox until they are taken, once for each client_ref'
   t.equal(await store.command({ ...command, clientRef: 'c-2' }), 'finished')
 })
 
+test('an input is accepted once, counted, and a run does not end without having seen it', async (t) => {
+  const opened = await open(t)
+  if (!opened) return
+  const { store, log } = opened
+  await store.claim(executor, undefined)
+  const run = newRun()
+  await store.start(run)
+  const say = (clientRef: string, executorId?: string) =>
+    store.command({ ...run, clientRef, type: 'run_input', content: 'more', mode: 'queue', by: 'me' }, executorId)
+  const outcomes = await Promise.all(Array.from({ length: 8 }, () => say('i-1')))
+  t.ok(
+    outcomes.every((outcome) => outcome === 'written'),
+    'eight at once are one',
+  )
+  t.equal(await say('i-2', 'another executor'), 'unknown')
+  const waiting = [{ clientRef: 'i-1', content: 'more', mode: 'queue', by: 'me' }]
+  t.strictSame(await log.waitingInputs(run), waiting)
+  t.match(await store.commandsOf([run]), waiting)
+  t.strictSame(await store.commandsOf([run], [`${run.generationId} i-1`]), [], 'what is held is not read again')
+
+  const end = { ...run, epoch: 1, length: 1, entries: [input('end')], summary: { ...summary, finished: true } }
+  t.equal(await log.finish({ ...end, inputs: 0 }), 'input-waits')
+  t.equal(await log.finish({ ...end, epoch: 2, inputs: 1 }), 'lost')
+  t.equal(await log.finish({ ...end, inputs: 1 }), 'finished')
+  t.equal(await log.finish({ ...end, inputs: 1 }), 'lost')
+  t.equal(await say('i-1'), 'written', 'a repeat of what was accepted')
+  t.equal(await say('i-3'), 'finished')
+})
+
+test('inputs and the end of a run, at the same moment: none is accepted and lost', async (t) => {
+  const opened = await open(t)
+  if (!opened) return
+  const { store, log } = opened
+  await store.claim(executor, undefined)
+  for (let round = 0; round < 20; round += 1) {
+    const run = newRun()
+    await store.start(run)
+    const [said, ended] = await Promise.all([
+      store.command({ ...run, clientRef: 'i', type: 'run_input', content: 'x', mode: 'steer', by: 'me' }),
+      log.finish({
+        ...run,
+        epoch: 1,
+        length: 1,
+        entries: [input('end')],
+        summary: { ...summary, finished: true },
+        inputs: 0,
+      }),
+    ])
+    t.ok(['written/input-waits', 'finished/finished'].includes(`${said}/${ended}`), `${said}/${ended}`)
+  }
+})
+
+test('a run takes so many inputs and no more until it has shown some', async (t) => {
+  const opened = await open(t)
+  if (!opened) return
+  const { store, log } = opened
+  await store.claim(executor, undefined)
+  const run = newRun()
+  await store.start(run)
+  const say = (clientRef: string) =>
+    store.command({ ...run, clientRef, type: 'run_input', content: 'x', mode: 'steer', by: 'me' })
+  for (let index = 0; index < 20; index += 1) t.equal(await say(`i-${index}`), 'written')
+  t.equal(await say('i-20'), 'crowded')
+  await log.markTaken(run, ['i-0'])
+  t.equal(await say('i-20'), 'written')
+})
+
 test('an ended run is appended to and claimed no more, and its conversation goes on', async (t) => {
   const opened = await open(t)
   if (!opened) return

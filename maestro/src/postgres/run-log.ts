@@ -1,4 +1,7 @@
-import type { PublishedEvent, RunAppend, RunKey, RunLog } from '#runs/ports'
+import { Type } from 'typebox'
+import { Compile } from 'typebox/compile'
+import { InputModeSchema } from '@codegen/protocol/wire'
+import type { PublishedEvent, RunAppend, RunKey, RunLog, WaitingInput } from '#runs/ports'
 import type { LogEntry } from '#runs/log-entry'
 import type { Database } from './database.ts'
 
@@ -16,7 +19,7 @@ const appendSql = `
 WITH fence AS (
   UPDATE runs SET length = length + $5, status = $6, turns = $7, input_tokens = $8, output_tokens = $9, error = $10, claims = 0,
          parked_at = NULL, finished_at = CASE WHEN $11 THEN now() END
-   WHERE team_id = $1 AND generation_id = $2 AND epoch = $3 AND length = $4 AND finished_at IS NULL
+   WHERE team_id = $1 AND generation_id = $2 AND epoch = $3 AND length = $4 AND finished_at IS NULL AND ($16::integer IS NULL OR inputs = $16)
   RETURNING length)
 INSERT INTO run_log (team_id, generation_id, position, type, payload, shown, internal)
 SELECT $1, $2, $4 + entry.index, entry.type, entry.payload::json, entry.shown, entry.internal::json
@@ -28,21 +31,27 @@ const factsSql = `
 SELECT position, type, payload FROM run_log
  WHERE team_id = $1 AND generation_id = $2 AND position > $3 ORDER BY position LIMIT $4`
 
+const inputsSql = `
+SELECT client_ref, payload FROM run_inbox
+ WHERE team_id = $1 AND generation_id = $2 AND type = 'run_input' AND taken_at IS NULL ORDER BY inbox_id`
+
+/** What the inbox keeps of an input beside its key. */
+export const inputReader = Compile(Type.Object({ content: Type.String(), mode: InputModeSchema, by: Type.String() }))
+
 const markTakenSql = `
 UPDATE run_inbox SET taken_at = now() WHERE team_id = $1 AND generation_id = $2 AND client_ref = ANY ($3) AND taken_at IS NULL`
 
 /** The log in Postgres. */
 export function createRunLog(database: Database): RunLog {
   return {
-    async append(append) {
-      let isRetried = false
-      const onRetry = (): void => {
-        isRetried = true
-      }
-      const statement = { name: 'append', text: appendSql, values: appendValues(append) }
-      const { rowCount } = await database.query(statement, { onRetry })
-      if (rowCount === append.entries.length) return true
-      return isRetried && isOnRecord(database, append)
+    append: (append) => appendEntries(database, append, null),
+    async finish({ inputs, ...append }) {
+      if (await appendEntries(database, append, inputs)) return 'finished'
+      return (await hasLength(database, append, append.length)) ? 'input-waits' : 'lost'
+    },
+    async waitingInputs({ teamId, generationId }) {
+      const { rows } = await database.query<InputRow>({ text: inputsSql, values: [teamId, generationId] })
+      return rows.map(toInput)
     },
     async factsAfter(key, position, limit) {
       const { rows } = await database.query<FactRow>({
@@ -58,14 +67,30 @@ export function createRunLog(database: Database): RunLog {
   }
 }
 
-/** Whether an earlier try had committed before its connection was lost: nobody but the caller writes under its epoch. */
-async function isOnRecord(database: Database, append: RunAppend): Promise<boolean> {
-  const { teamId, generationId, epoch, length, entries } = append
-  const values = [teamId, generationId, epoch, length + entries.length]
-  return (await database.query({ text: lengthSql, values })).rowCount === 1
+/** `inputs`: how many the run has to have been given, or null. */
+async function appendEntries(database: Database, append: RunAppend, inputs: number | null): Promise<boolean> {
+  let isRetried = false
+  const onRetry = (): void => {
+    isRetried = true
+  }
+  const statement = { name: 'append', text: appendSql, values: [...appendValues(append), inputs] }
+  const { rowCount } = await database.query(statement, { onRetry })
+  if (rowCount === append.entries.length) return true
+  // An earlier try may have committed before its connection was lost: nobody but the caller writes under its epoch.
+  return isRetried && hasLength(database, append, append.length + append.entries.length)
+}
+
+async function hasLength(database: Database, append: RunAppend, length: number): Promise<boolean> {
+  const { teamId, generationId, epoch } = append
+  return (await database.query({ text: lengthSql, values: [teamId, generationId, epoch, length] })).rowCount === 1
 }
 
 type FactRow = { position: number; type: string; payload: string }
+type InputRow = { client_ref: string; payload: string }
+
+function toInput(row: InputRow): WaitingInput {
+  return { clientRef: row.client_ref, ...inputReader.Parse(JSON.parse(row.payload)) }
+}
 
 function appendValues(append: RunAppend): unknown[] {
   const { teamId, generationId, epoch, length, entries, summary } = append

@@ -10,7 +10,12 @@ export function toConversation(runs: readonly (readonly SavedEntry[])[], dialect
     .flatMap((entries) => {
       const own = (entries[0]?.internal?.dialect ?? 'chat') === dialect.name
       const render = own ? shownAgain : toldAnew
-      return [...entries.flatMap((_, index) => render(entries, index, dialect)), ...unmet(entries, dialect)]
+      const shown = entries.map((_, index) => render(entries, index, dialect))
+      const answered = lastAnswer(entries)
+      // What was said while the run ended comes after the results of its last answer.
+      const said = entries.findIndex(({ fact }, index) => index > answered && fact.type === 'input')
+      const end = said < 0 ? shown.length : said
+      return [...shown.slice(0, end), ...unmet(entries, dialect), ...shown.slice(end)].flat()
     })
     .join(',')
 }
@@ -54,7 +59,7 @@ function bootstrapRequests(entries: readonly SavedEntry[]) {
 
 /** Only the last answer can have asked for what no entry tells the end of. */
 function unmet(entries: readonly SavedEntry[], dialect: Dialect): string[] {
-  const last = entries.findLastIndex((entry) => entry.fact.type === 'agent_message')
+  const last = lastAnswer(entries)
   const fact = entries[last]?.fact
   const asked = fact?.type === 'agent_message' ? fact.payload.requests : bootstrapRequests(entries)
   const met = new Set(
@@ -66,6 +71,10 @@ function unmet(entries: readonly SavedEntry[], dialect: Dialect): string[] {
   return asked
     .filter((request) => !met.has(request.id))
     .map((request) => dialect.result(request.id, 'This was not done: the run ended before.'))
+}
+
+function lastAnswer(entries: readonly SavedEntry[]): number {
+  return entries.findLastIndex((entry) => entry.fact.type === 'agent_message')
 }
 
 function toText(result: unknown): string {

@@ -6,7 +6,7 @@ import type { LogEntry, SavedEntry } from './log-entry.ts'
 import { createMailbox } from './mailbox.ts'
 import type { Mailbox } from './mailbox.ts'
 import type { TakenRun } from './observer.ts'
-import type { BrainPorts, Ending, Hands, RunKey, RunSummaryChange, Toolbelt } from './ports.ts'
+import type { BrainPorts, Ending, Hands, RunKey, RunSummaryChange, Toolbelt, WaitingInput } from './ports.ts'
 import type { Transcript } from './request-text.ts'
 import { applyEntry } from './run.ts'
 import type { Run } from './run.ts'
@@ -17,6 +17,7 @@ export type Letter =
   | { readonly kind: 'result'; readonly result: ToolResult }
   | { readonly kind: 'approval'; readonly fact: RunFactOf<'approval_requested'> | RunFactOf<'approval_resolved'> }
   | { readonly kind: 'cancel'; readonly clientRef: string; readonly reason: string; readonly by: string }
+  | { readonly kind: 'input'; readonly input: WaitingInput }
   /** Look again: time is up, or the executor is gone for good. */
   | { readonly kind: 'look' }
   /** This replica lets go of the run; it goes on elsewhere. */
@@ -49,6 +50,9 @@ export class Drive {
   readonly stopwatch: Stopwatch
   /** Calls whose end was asked for. */
   readonly cancelled = new Set<string>()
+
+  /** What people said and no entry shows yet, oldest first. */
+  inputs: readonly WaitingInput[] = []
 
   readonly #epoch: number
   readonly #startedAt: number
@@ -128,6 +132,35 @@ export class Drive {
     return this.#committed
   }
 
+  /**
+   * Writes what is staged and the run's end in one statement. An input that was accepted meanwhile keeps the run open: then nothing is written, and
+   * what is staged stays so. Fails with postgres.unreachable.
+   */
+  async finish(end: LogEntry): Promise<'finished' | 'input-waits' | 'lost'> {
+    if (!(await this.#committed) || this.#isReleased) return 'lost'
+    const last = { ...end, position: this.#run.length + 1 }
+    const ended = applyEntry(this.#run, last)
+    const entries = [...this.#staged, last]
+    const length = this.#run.length - this.#staged.length
+    this.outlet.hold()
+    const summary = toSummary(ended)
+    const inputs = ended.inputRefs.size
+    const startMs = this.ports.now()
+    const outcome = await this.ports.log.finish({ ...this.key, epoch: this.#epoch, length, entries, summary, inputs })
+    this.ports.observer.appended(this.ports.now() - startMs)
+    this.outlet.facts(outcome === 'finished' ? entries : [])
+    if (outcome === 'lost') this.release()
+    if (outcome !== 'finished') return outcome
+    const callbacks = this.#afterCommit
+    this.stopwatch.left(ended.outcome)
+    this.#run = ended
+    this.transcript.add(end.shown)
+    this.#staged = []
+    this.#afterCommit = []
+    for (const callback of callbacks) callback()
+    return outcome
+  }
+
   /** Publishes entries that came on record by other ways than `commit`: a run's first ones, and its claim. */
   announce(entries: readonly SavedEntry[]): void {
     this.outlet.hold()
@@ -149,7 +182,6 @@ export class Drive {
     this.ports.observer.appended(this.ports.now() - startMs)
     if (owned) this.outlet.facts(entries)
     else this.release()
-    if (owned && summary.finished) this.stopwatch.left(this.#run.outcome)
     return owned
   }
 }

@@ -6,8 +6,10 @@ import { toRunTool } from './drive.ts'
 import type { Drive } from './drive.ts'
 import { unshown } from './log-entry.ts'
 import type { Ending } from './ports.ts'
+import type { Run } from './run.ts'
 import { nextStep } from './step.ts'
 import type { Step } from './step.ts'
+import { takeInputs } from './take-inputs.ts'
 import { takeLetters } from './take-letters.ts'
 
 /**
@@ -21,7 +23,7 @@ export async function driveRun(drive: Drive): Promise<void> {
   for (;;) {
     takeLetters(drive)
     if (drive.isReleased) return
-    const step = nextStep(drive.run, drive.ending, drive.cancelled)
+    const step = nextStep(drive.run, drive)
     if (step.kind === 'done') break
     if (!(await performStep(drive, step))) break
   }
@@ -40,6 +42,9 @@ async function performStep(drive: Drive, step: Exclude<Step, { kind: 'done' }>):
       return sendStaged(drive)
     case 'ask-model':
       return askModel(drive)
+    case 'take-inputs':
+      takeInputs(drive, step.inputs)
+      return true
     case 'cancel-calls':
       return cancelCalls(drive, step.toolIds, step.reason)
     case 'await-results':
@@ -79,10 +84,25 @@ async function cancelCalls(drive: Drive, toolIds: readonly string[], reason: str
   return true
 }
 
+/** What people said is on record before the end, seen by the model or not: the next run of the conversation shows it. */
 async function finish(drive: Drive, ending: Ending): Promise<boolean> {
-  const run = drive.run
+  // It stays so, whatever is put on record on the way.
+  if (drive.ending) drive.fail(ending)
+  takeInputs(drive, drive.inputs)
+  const fact = toFinished(drive.run, ending)
+  const outcome = await drive.finish(unshown(fact))
+  if (outcome === 'lost') return false
+  if (outcome === 'input-waits') {
+    for (const input of await drive.ports.log.waitingInputs(drive.key)) drive.mailbox.post({ kind: 'input', input })
+    return true
+  }
+  drive.hands.runFinished({ ...fact.payload, last_event_id: toEventId(drive.run.length, 0) })
+  return true
+}
+
+function toFinished(run: Run, ending: Ending): RunFactOf<'run_finished'> {
   const summary = run.lastAnswer?.hasRequests === false ? run.lastAnswer.content : ''
-  const fact: RunFactOf<'run_finished'> = {
+  return {
     type: 'run_finished',
     payload: {
       generation_id: run.generationId,
@@ -97,8 +117,4 @@ async function finish(drive: Drive, ending: Ending): Promise<boolean> {
       ...(ending.error ? { error: ending.error } : {}),
     },
   }
-  drive.stage([unshown(fact)])
-  if (!(await drive.commit())) return false
-  drive.hands.runFinished({ ...fact.payload, last_event_id: toEventId(drive.run.length, 0) })
-  return true
 }

@@ -1,6 +1,6 @@
 import type { Failure } from '@codegen/protocol/failure'
 import type { EventPosition } from '@codegen/protocol/ids'
-import type { RunFinished, RunOutcome, RunTool } from '@codegen/protocol/wire'
+import type { InputMode, RunFinished, RunOutcome, RunTool } from '@codegen/protocol/wire'
 import type { AnswerPart, DialectName } from './dialect.ts'
 import type { LogEntry, SavedEntry } from './log-entry.ts'
 import type { Observer } from './observer.ts'
@@ -61,10 +61,25 @@ export type RunLog = {
    * the run any more (nothing was written). Fails with postgres.unreachable.
    */
   append(append: RunAppend): Promise<boolean>
+  /**
+   * Appends a run's last entries, and its end with them, if it has seen every input that was accepted for it; `inputs` is how many those are. Nothing
+   * was written unless it has finished.
+   */
+  finish(append: RunAppend & { readonly inputs: number }): Promise<'finished' | 'input-waits' | 'lost'>
+  /** The inputs in a run's inbox, oldest first. */
+  waitingInputs(key: RunKey): Promise<readonly WaitingInput[]>
   /** The facts after a position, oldest first, at most `limit`. */
   factsAfter(key: RunKey, position: number, limit: number): Promise<readonly PublishedEvent[]>
   /** Marks commands as taken. */
   markTaken(key: RunKey, clientRefs: readonly string[]): Promise<void>
+}
+
+/** What a person said to an open run, as it waits in its inbox. */
+export type WaitingInput = {
+  readonly clientRef: string
+  readonly content: string
+  readonly mode: InputMode
+  readonly by: string
 }
 
 export type RunAppend = RunKey & {

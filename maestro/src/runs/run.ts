@@ -32,6 +32,8 @@ export type Run = {
   readonly wrongAnswers: number
   /** Answers in a row that asked for the same calls. */
   readonly sameAnswers: number
+  /** Keys of the inputs that are on record. */
+  readonly inputRefs: ReadonlySet<string>
   readonly cancel: { readonly reason: string; readonly by: string } | undefined
   readonly outcome: RunOutcome | undefined
   /** What went wrong, once it has ended so. */
@@ -92,6 +94,7 @@ function startedRun(fact: RunFactOf<'run_started'>, entry: SavedEntry): Run {
     openQuestions: new Set(),
     wrongAnswers: 0,
     sameAnswers: 0,
+    inputRefs: new Set(),
     cancel: undefined,
     outcome: undefined,
     error: null,
@@ -118,9 +121,10 @@ function change(run: Run, entry: SavedEntry): Run {
       return { ...run, cancel: { reason: fact.payload.reason, by: fact.payload.by } }
     case 'run_finished':
       return finished(run, fact)
+    case 'input':
+      return spokenTo(run, fact)
     case 'run_started':
     case 'toolbelt':
-    case 'input':
     case 'claimed':
       return run
   }
@@ -179,6 +183,19 @@ function answered(run: Run, fact: RunFactOf<'agent_message'>): Run {
     sameAnswers: same ? run.sameAnswers + 1 : 1,
     // Only an answer in a row with a wrong one adds up: one that was right in between starts the count anew.
     wrongAnswers: run.lastAnswer?.hasWrong ? run.wrongAnswers : 0,
+  }
+}
+
+/** Somebody spoke: the answer before is no end any more, and what was asked for in a row begins anew. */
+function spokenTo(run: Run, fact: RunFactOf<'input'>): Run {
+  const { client_ref } = fact.payload
+  return {
+    ...run,
+    inputRefs: client_ref === undefined ? run.inputRefs : new Set([...run.inputRefs, client_ref]),
+    lastAnswer: undefined,
+    pendingRequests: [],
+    wrongAnswers: 0,
+    sameAnswers: 0,
   }
 }
 

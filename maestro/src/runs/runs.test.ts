@@ -13,7 +13,17 @@ import type { LogEntry, SavedEntry } from './log-entry.ts'
 import { unshown } from './log-entry.ts'
 import { driveRun } from './loop.ts'
 import type { Observer } from './observer.ts'
-import type { BrainPorts, EventBus, Hands, ModelAnswer, ModelFault, PublishedEvent, Toolbelt } from './ports.ts'
+import type {
+  BrainPorts,
+  EventBus,
+  Hands,
+  ModelAnswer,
+  ModelFault,
+  PublishedEvent,
+  RunAppend,
+  Toolbelt,
+  WaitingInput,
+} from './ports.ts'
 import { createTranscript } from './request-text.ts'
 import { toResultText } from './result-text.ts'
 import { foldRun } from './run.ts'
@@ -46,7 +56,14 @@ const silent: Observer = {
 /** A log as Postgres would keep it, with its fence; everything else of the drive is real but the model. */
 function createBench(
   answers: (Partial<ModelAnswer> | ModelFault)[],
-  options: { turns?: number; results?: (call: RunTool) => string | undefined } = {},
+  options: {
+    turns?: number
+    results?: (call: RunTool) => string | undefined
+    /** Called with each request, before it is answered. */
+    asked?: (turn: number) => void
+    /** Called before a write of the run's end. */
+    finishing?: () => void
+  } = {},
 ) {
   const log: SavedEntry[] = [startedEntry(options.turns ?? 50)].map((entry, index) => ({
     ...entry,
@@ -58,6 +75,8 @@ function createBench(
   const acknowledged: string[] = []
   const calls: RunTool[] = []
   const cancelled: string[] = []
+  const inbox: WaitingInput[] = []
+  const taken: string[] = []
   let finish: RunFinished | undefined
   let epochInForce = 1
   let minted = 0
@@ -81,6 +100,7 @@ function createBench(
       contextTokensOf: () => 128_000,
       async ask(request) {
         bodies.push(request.body)
+        options.asked?.(bodies.length)
         const answer = answers[bodies.length - 1] ?? { content: 'done' }
         if (answer.kind === 'fault') return answer
         request.onText(answer.content ?? '')
@@ -89,19 +109,28 @@ function createBench(
       },
     },
     log: {
-      async append({ epoch, length, entries }) {
-        if (epoch !== epochInForce || length !== log.length) return false
-        log.push(...entries.map((entry, index) => ({ ...entry, position: length + 1 + index })))
-        return true
+      append: async (added) => append(added),
+      async finish({ inputs, ...added }) {
+        options.finishing?.()
+        if (inputs !== inbox.length) return 'input-waits'
+        return append(added) ? 'finished' : 'lost'
       },
+      waitingInputs: async () => inbox.filter(({ clientRef }) => !taken.includes(clientRef)),
       factsAfter: async (_key, position, limit) => log.slice(position, position + limit).map(toPublished),
-      markTaken: async () => undefined,
+      async markTaken(_key, clientRefs) {
+        taken.push(...clientRefs)
+      },
     },
     bus,
     safeguards: { endingOf: (run) => (run.cancel ? { status: 'cancelled', error: undefined } : undefined) },
     observer: silent,
     now: () => performance.now(),
     mintId: () => `id-${(minted += 1)}`,
+  }
+  const append = ({ epoch, length, entries }: RunAppend): boolean => {
+    if (epoch !== epochInForce || length !== log.length) return false
+    log.push(...entries.map((entry, index) => ({ ...entry, position: length + 1 + index })))
+    return true
   }
   const hands: Hands = {
     journalId: 'j-1',
@@ -154,6 +183,13 @@ function createBench(
     cancelled,
     ports,
     finish: () => finish,
+    taken,
+    /** Accepts an input; with `isSilent` the run is not told of it. */
+    say(content: string, mode: WaitingInput['mode'] = 'steer', isSilent = false) {
+      const input = { clientRef: `ref-${content}`, content, mode, by: 'test' }
+      if (!inbox.some(({ clientRef }) => clientRef === input.clientRef)) inbox.push(input)
+      if (!isSilent) drive.mailbox.post({ kind: 'input', input })
+    },
     loseOwnership: () => {
       epochInForce = 2
     },
@@ -293,6 +329,138 @@ test('a cancelled run ends its open calls first, and the executor ends them', as
   t.equal(bench.drive.run.outcome, 'cancelled')
 })
 
+const messagesOf = (body: string | undefined): { role: string; content: string; tool_calls?: { id: string }[] }[] =>
+  JSON.parse(body ?? '{"messages":[]}').messages
+const saidIn = (body: string | undefined): string[] =>
+  messagesOf(body)
+    .filter(({ role }) => role === 'user')
+    .map(({ content }) => content)
+
+test('what is said to steer reaches the next request, what waits for the end makes the run go on', async (t) => {
+  const bench = createBench(
+    [{ requests: [call('a')] }, { content: 'One.' }, { content: 'Two.' }, { content: 'Three.' }],
+    {
+      asked(turn) {
+        if (turn !== 1) return
+        bench.say('then this', 'queue')
+        bench.say('and that', 'queue')
+        bench.say('rather so')
+        bench.say('rather so')
+      },
+    },
+  )
+  await driveRun(bench.drive)
+
+  t.strictSame(saidIn(bench.bodies[0]), ['go'])
+  t.strictSame(saidIn(bench.bodies[1]), ['go', 'rather so'])
+  t.strictSame(saidIn(bench.bodies[2]), ['go', 'rather so', 'then this'])
+  t.strictSame(saidIn(bench.bodies[3]), ['go', 'rather so', 'then this', 'and that'])
+  t.equal(bench.finish()?.summary, 'Three.')
+  t.strictSame(bench.taken.toSorted(), ['ref-and that', 'ref-rather so', 'ref-then this'])
+})
+
+test('an input that is accepted while the run ends keeps it open', async (t) => {
+  let endings = 0
+  const bench = createBench([{ content: 'One.' }, { content: 'Two.' }], {
+    finishing() {
+      endings += 1
+      if (endings === 1) bench.say('one thing more', 'queue', true)
+    },
+  })
+  await driveRun(bench.drive)
+  t.strictSame(saidIn(bench.bodies[1]), ['go', 'one thing more'])
+  t.equal(bench.finish()?.summary, 'Two.')
+  t.equal(typesOf(bench.log).filter((type) => type === 'run_finished').length, 1)
+})
+
+test('an input is at most once, also for an owner that reads it again after it was put on record', async (t) => {
+  const bench = createBench([{ content: 'One.' }, { content: 'Two.' }], {
+    asked: () => bench.say('more', 'queue'),
+  })
+  await driveRun(bench.drive)
+  t.equal(typesOf(bench.log).filter((type) => type === 'input').length, 1)
+  t.equal(bench.bodies.length, 2)
+})
+
+test('what is said to a run that has to end is on record before its end, for the next run of the conversation', async (t) => {
+  const bench = createBench([])
+  bench.say('hm', 'queue', true)
+  bench.drive.fail({ status: 'limit', error: undefined })
+  await driveRun(bench.drive)
+  t.equal(bench.finish()?.status, 'limit')
+  t.strictSame(typesOf(bench.log).slice(-2), ['input', 'run_finished'])
+})
+
+test('each input is shown once and after all results of its step, whatever comes between (property)', async (t) => {
+  const answer = fc.record({
+    content: fc.constantFrom('', 'text'),
+    requests: fc.uniqueArray(fc.constantFrom(call('a'), call('b'), call('wrong')), { maxLength: 3 }),
+  })
+  const said = fc.record({
+    at: fc.constantFrom('asked', 'result', 'finishing' as const),
+    nth: fc.nat(5),
+    mode: fc.constantFrom('steer', 'queue' as const),
+    times: fc.integer({ min: 1, max: 3 }),
+    silent: fc.boolean(),
+  })
+  const cancel = fc.option(fc.record({ at: fc.constantFrom('asked', 'result', 'finishing'), nth: fc.nat(6) }))
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(answer, { maxLength: 5 }),
+      fc.array(said, { maxLength: 5 }),
+      cancel,
+      async (answers, inputs, end) => {
+        const seen = { asked: 0, result: 0, finishing: 0 }
+        const open = new Map<number, string>()
+        const happen = (at: 'asked' | 'result' | 'finishing'): void => {
+          const nth = seen[at]++
+          for (const [index, input] of inputs.entries()) {
+            if (input.at !== at || input.nth !== nth) continue
+            open.set(index, `said ${index}`)
+            for (let time = 0; time < input.times; time += 1) bench.say(`said ${index}`, input.mode, input.silent)
+          }
+          if (end?.at === at && end.nth === nth)
+            bench.drive.mailbox.post({ kind: 'cancel', clientRef: 'c', reason: 'enough', by: 'test' })
+        }
+        const bench = createBench(answers, {
+          asked: () => happen('asked'),
+          finishing: () => happen('finishing'),
+          results() {
+            happen('result')
+            return 'fine'
+          },
+        })
+        await driveRun(bench.drive)
+        const recorded = bench.log.flatMap(({ fact }) => (fact.type === 'input' ? [fact.payload.content] : []))
+        t.strictSame(recorded.toSorted(), [...open.values()].toSorted(), 'each accepted input is on record once')
+        t.strictSame(foldRun(bench.log), bench.drive.run)
+        const whole = createTranscript(head)
+        for (const { shown } of bench.log) whole.add(shown)
+        t.ok(
+          isWellFormed(messagesOf(whole.toRequest().body)),
+          'an answer is followed by all its results, then by people',
+        )
+        for (const body of bench.bodies) t.ok(isWellFormed(messagesOf(body)))
+      },
+    ),
+    { numRuns: 150 },
+  )
+})
+
+/** Each answer's requests have their results right after it, before anything else is said. */
+function isWellFormed(
+  messages: readonly { role: string; tool_calls?: { id: string }[]; tool_call_id?: string }[],
+): boolean {
+  let owed = new Set<string>()
+  for (const { role, tool_calls, tool_call_id } of messages) {
+    if (role === 'tool') {
+      if (!owed.delete(tool_call_id ?? '')) return false
+    } else if (owed.size > 0) return false
+    if (tool_calls) owed = new Set(tool_calls.map(({ id }) => id))
+  }
+  return owed.size === 0
+}
+
 test('a fault of the model ends the run as failed, with what was wrong', async (t) => {
   const bench = createBench([{ kind: 'fault', failure: new Failure('model.unauthenticated', 'The key is wrong.') }])
   await driveRun(bench.drive)
@@ -343,11 +511,12 @@ test('an owner that lost its run acts on nothing any more', async (t) => {
 
 test('a step is decided from the run alone', (t) => {
   const run = foldRun([{ ...startedEntry(9), position: 1 }])
-  t.equal(nextStep(run, undefined, new Set()).kind, 'bootstrap')
-  t.equal(nextStep({ ...run, bootstrap: 'done' }, undefined, new Set()).kind, 'ask-model')
+  const around = { ending: undefined, cancelled: new Set<string>(), inputs: [] }
+  t.equal(nextStep(run, around).kind, 'bootstrap')
+  t.equal(nextStep({ ...run, bootstrap: 'done' }, around).kind, 'ask-model')
   const ending = { status: 'limit', error: undefined } as const
-  t.match(nextStep(run, ending, new Set()), { kind: 'finish', ending })
-  t.equal(nextStep({ ...run, outcome: 'failed' }, ending, new Set()).kind, 'done')
+  t.match(nextStep(run, { ...around, ending }), { kind: 'finish', ending })
+  t.equal(nextStep({ ...run, outcome: 'failed' }, { ...around, ending }).kind, 'done')
   t.end()
 })
 

@@ -1,10 +1,11 @@
-import type { Ending } from './ports.ts'
+import type { Ending, WaitingInput } from './ports.ts'
 import type { Run } from './run.ts'
 
 /** What a run does next. */
 export type Step =
   | { readonly kind: 'bootstrap' }
   | { readonly kind: 'ask-model' }
+  | { readonly kind: 'take-inputs'; readonly inputs: readonly WaitingInput[] }
   | { readonly kind: 'call-tools' }
   | { readonly kind: 'cancel-calls'; readonly toolIds: readonly string[]; readonly reason: string }
   | { readonly kind: 'await-results'; readonly toolIds: readonly string[] }
@@ -12,11 +13,21 @@ export type Step =
   | { readonly kind: 'finish'; readonly ending: Ending }
   | { readonly kind: 'done' }
 
+/** What stands around a run when its next step is decided. */
+export type Around = {
+  /** How the safeguards say it must end. */
+  readonly ending: Ending | undefined
+  /** Calls whose end the executor has been asked for already. */
+  readonly cancelled: ReadonlySet<string>
+  /** What people said and no entry shows yet, oldest first. */
+  readonly inputs: readonly WaitingInput[]
+}
+
 /**
- * Decides what happens next from the run alone, and from what the safeguards say of it. Open calls are cancelled before a run ends, and only the
- * executor ends them; `cancelled` are those it has been asked for already.
+ * Decides what happens next from the run alone, and from what stands around it. Open calls are cancelled before a run ends, and only the executor ends
+ * them. What a person said is shown when every result of the step is there: a `steer` before the next request, a `queue` where the run would end.
  */
-export function nextStep(run: Run, ending: Ending | undefined, cancelled: ReadonlySet<string>): Step {
+export function nextStep(run: Run, { ending, cancelled, inputs }: Around): Step {
   if (run.outcome) return { kind: 'done' }
 
   const openIds = [...run.openCalls.keys()]
@@ -34,8 +45,16 @@ export function nextStep(run: Run, ending: Ending | undefined, cancelled: Readon
     const asking = openIds.every((toolId) => run.openQuestions.has(toolId))
     return { kind: asking ? 'await-approval' : 'await-results', toolIds: openIds }
   }
-  if (run.lastAnswer && !run.lastAnswer.hasRequests) return { kind: 'finish', ending: endingOfAnswer(run) }
-  return { kind: 'ask-model' }
+  const isAnswered = run.lastAnswer?.hasRequests === false
+  const due = nextInputs(inputs, isAnswered)
+  if (due.length > 0) return { kind: 'take-inputs', inputs: due }
+  return isAnswered ? { kind: 'finish', ending: endingOfAnswer(run) } : { kind: 'ask-model' }
+}
+
+/** All that is to steer at once; of what waits for the end one after the other, each like a prompt of its own. */
+function nextInputs(inputs: readonly WaitingInput[], isAnswered: boolean): readonly WaitingInput[] {
+  const steering = inputs.filter((input) => input.mode === 'steer')
+  return steering.length > 0 || !isAnswered ? steering : inputs.slice(0, 1)
 }
 
 function endingOfAnswer(run: Run): Ending {

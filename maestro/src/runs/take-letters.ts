@@ -4,6 +4,7 @@ import type { Drive, Letter } from './drive.ts'
 import { unshown } from './log-entry.ts'
 import type { LogEntry } from './log-entry.ts'
 import { toResultText } from './result-text.ts'
+import type { WaitingInput } from './ports.ts'
 
 /** Takes what has arrived for a run and stages what it means; what asked for it is acknowledged after the next commit. */
 export function takeLetters(drive: Drive): void {
@@ -20,6 +21,9 @@ function takeLetter(drive: Drive, letter: Letter): void {
       return
     case 'cancel':
       takeCancel(drive, letter)
+      return
+    case 'input':
+      takeInput(drive, letter.input)
       return
     case 'release':
       drive.release()
@@ -66,6 +70,13 @@ function toResultEntry(
   return { fact, shown: drive.dialect.result(call.requestId, text), internal: { request_id: call.requestId, ...word } }
 }
 
+/** It waits here for its place. One that is on record already only has to be marked so. */
+function takeInput(drive: Drive, input: WaitingInput): void {
+  const { clientRef } = input
+  if (drive.run.inputRefs.has(clientRef)) return drive.stage([], () => markTaken(drive, [clientRef]))
+  if (!drive.inputs.some((waiting) => waiting.clientRef === clientRef)) drive.inputs = [...drive.inputs, input]
+}
+
 function takeApproval(drive: Drive, fact: Extract<Letter, { kind: 'approval' }>['fact']): void {
   const { tool_id } = fact.payload
   const acknowledge = (): void => drive.hands.stored(`${fact.type}:${tool_id}`)
@@ -88,8 +99,10 @@ function takeCancel(drive: Drive, letter: Extract<Letter, { kind: 'cancel' }>): 
   const entries: LogEntry[] = drive.run.cancel
     ? []
     : [unshown({ type: 'cancel_requested', payload: { generation_id: generationId, reason, by } })]
-  drive.stage(entries, () => {
-    // Failing to mark it costs one more look at the same command, which has no effect then.
-    drive.ports.log.markTaken(drive.key, [clientRef]).catch(() => undefined)
-  })
+  drive.stage(entries, () => markTaken(drive, [clientRef]))
+}
+
+/** Says of commands that they are on record. Failing to costs one more look at the same commands, which have no effect then. */
+export function markTaken(drive: Drive, clientRefs: readonly string[]): void {
+  drive.ports.log.markTaken(drive.key, clientRefs).catch(() => undefined)
 }

@@ -1,6 +1,7 @@
 import { Type } from 'typebox'
 import { ClientRef, EventId, GenerationId, SessionId, Traceparent } from '#ids'
 import { limits } from '#limits'
+import { InputContent, InputMode } from '#wire/run-input'
 import { RunLimits, RunMode } from '#wire/start-run'
 import { method } from './method.ts'
 
@@ -65,5 +66,15 @@ export const RunGet = method('run/get', { generation_id: GenerationId }, RunSumm
 export const RunCancel = method(
   'run/cancel',
   { generation_id: GenerationId, reason: Type.Optional(Type.String({ maxLength: 1_000 })) },
+  Type.Object({}),
+)
+
+/**
+ * Says something to an open run; answered when it is on record. The same `client_ref` again changes nothing. Fails with run.unknown, run.finished or,
+ * when too much waits already, client.busy.
+ */
+export const RunInputMethod = method(
+  'run/input',
+  { generation_id: GenerationId, content: InputContent, mode: InputMode, client_ref: ClientRef },
   Type.Object({}),
 )

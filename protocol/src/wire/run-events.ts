@@ -7,6 +7,7 @@ import { ApprovalRequested, ApprovalResolved } from './approval.ts'
 import { message } from './message.ts'
 import type { FrameOf } from './message.ts'
 import { RunFinished } from './run-finished.ts'
+import { InputMode } from './run-input.ts'
 import { RunMode } from './start-run.ts'
 import { ToolOutputDelta } from './tool-output-delta.ts'
 
@@ -79,7 +80,13 @@ const UsageEvent = message('usage', {
 })
 
 /** Something a person said to a running run. */
-const InputEvent = message('input', { generation_id: GenerationId, content: text, by: text })
+const InputEvent = message('input', {
+  generation_id: GenerationId,
+  content: text,
+  by: text,
+  mode: Type.Optional(InputMode),
+  client_ref: Type.Optional(text),
+})
 /** The end was asked for; open calls are cancelled first. */
 const CancelRequestedEvent = message('cancel_requested', { generation_id: GenerationId, reason: text, by: text })
 /** The run has a new owner: drop partial text. */

@@ -67,6 +67,12 @@ export async function cancelRun({
   return {}
 }
 
+/** Says something to an open run. */
+export async function inputRun({ daemon, parameters, signal }: Call<'run/input'>): Promise<Result<'run/input'>> {
+  await daemon.inputRun(parameters, signal)
+  return {}
+}
+
 async function checkFolder(folder: string): Promise<void> {
   if (!isAbsolute(folder))
     throw new Failure('request.invalid', `run/start: "cwd" has to be an absolute path, not ${folder}.`)

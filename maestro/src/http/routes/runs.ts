@@ -2,7 +2,10 @@ import type { FastifyInstance } from 'fastify'
 import { Type } from 'typebox'
 import type { Static } from 'typebox'
 import { Failure } from '@codegen/protocol/failure'
+import { ClientRef } from '@codegen/protocol/ids'
+import { InputContentSchema, InputModeSchema } from '@codegen/protocol/wire'
 import { limits } from '#limits'
+import { refuseInput } from '#executors/run-input'
 import type { HttpPorts } from '#http/ports'
 import type { ListedRun } from '#runs/ports'
 
@@ -14,6 +17,10 @@ const ListQuery = Type.Object(
   { additionalProperties: false },
 )
 const RunParams = Type.Object({ id: Type.String({ pattern: '^[A-Za-z0-9-]{1,128}$' }) })
+const InputBody = Type.Object(
+  { content: InputContentSchema, mode: Type.Optional(InputModeSchema), client_ref: Type.Optional(ClientRef) },
+  { additionalProperties: false },
+)
 const CancelBody = Type.Union([
   Type.Null(),
   Type.Object({
@@ -48,6 +55,23 @@ export function runsRoutes(app: FastifyInstance, ports: HttpPorts): void {
       if (outcome === 'finished') throw new Failure('run.finished', `The run ${generationId} has ended already.`)
       ports.presence.wake({ teamId, generationId })
       return reply.status(202).send({ generation_id: generationId, client_ref: clientRef })
+    },
+  )
+}
+
+/** `POST /v1/runs/:id/input`: 202 when the input is on record; the owner of the run, wherever it is, shows it to the model in its place. */
+export function runInputRoute(app: FastifyInstance, ports: HttpPorts): void {
+  app.post<{ Params: Static<typeof RunParams>; Body: Static<typeof InputBody> }>(
+    '/v1/runs/:id/input',
+    { schema: { params: RunParams, body: InputBody } },
+    async (request, reply) => {
+      const { teamId, name: by } = request.principal
+      const { generation_id: generationId } = await findRun(ports, teamId, request.params.id)
+      const { content, mode = 'steer', client_ref: clientRef = ports.mintId() } = request.body
+      const key = { teamId, generationId }
+      refuseInput(await ports.store.command({ ...key, clientRef, type: 'run_input', content, mode, by }), generationId)
+      ports.presence.wake(key)
+      return reply.status(202).send({ generation_id: generationId, client_ref: clientRef, mode })
     },
   )
 }
