@@ -1,7 +1,7 @@
 import { Failure } from '@codegen/protocol/failure'
 import { closeCodes } from '@codegen/protocol/wire'
 import type { ExecutorFrame, RunTool } from '@codegen/protocol/wire'
-import type { Drive, Letter } from '#runs/drive'
+import type { Drive } from '#runs/drive'
 import type { SavedEntry } from '#runs/log-entry'
 import { driveRun } from '#runs/loop'
 import type { Hands, RunKey, Toolbelt } from '#runs/ports'
@@ -9,7 +9,7 @@ import { toFrameText } from './frames.ts'
 import { createHands, createSeedHands } from './hands.ts'
 import type { SeedHands } from './hands.ts'
 import type { ClaimedRun, ConnectionPorts, Greeted, InboxCommand } from './ports.ts'
-import { resumeRun } from './resume-run.ts'
+import { resumeRun, toLetter } from './resume-run.ts'
 
 type Delivery = Extract<
   ExecutorFrame,
@@ -225,12 +225,6 @@ export class OwnedRuns {
 /** Beyond the bound it is as if it had not come: nothing that is held has been acknowledged, so it comes again. */
 function hold(waiting: ((drive: Drive) => void)[], bring: (drive: Drive) => void): void {
   if (waiting.length < heldMax) waiting.push(bring)
-}
-
-function toLetter(command: InboxCommand): Letter {
-  if (command.type === 'run_input') return { kind: 'input', input: command }
-  const { clientRef, reason, by } = command
-  return { kind: 'cancel', clientRef, reason, by }
 }
 
 function deliverTo(drive: Drive, frame: Delivery): void {

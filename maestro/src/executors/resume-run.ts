@@ -1,11 +1,12 @@
 import { limits as protocolLimits } from '@codegen/protocol/limits'
 import { Drive } from '#runs/drive'
+import type { Letter } from '#runs/drive'
 import type { SavedEntry } from '#runs/log-entry'
 import type { Hands, Toolbelt } from '#runs/ports'
 import { dialectNamed } from '#runs/dialects'
 import { createTranscript } from '#runs/request-text'
 import { foldRun } from '#runs/run'
-import type { ClaimedRun, ConnectionPorts, Greeted } from './ports.ts'
+import type { ClaimedRun, ConnectionPorts, Greeted, InboxCommand } from './ports.ts'
 
 type Resume = {
   readonly greeted: Greeted
@@ -22,7 +23,7 @@ export async function resumeRun(ports: ConnectionPorts, resume: Resume): Promise
   const { greeted, claimed, hands, toolbelt } = resume
   ports.brain.model.warm().catch(() => undefined)
   const key = { teamId: ports.principal.teamId, generationId: claimed.generationId }
-  const loaded = await ports.store.load(key)
+  const [loaded, commands] = await Promise.all([ports.store.load(key), ports.store.commandsOf([key])])
   const run = foldRun(loaded.entries)
   const transcript = createTranscript(dialectNamed(run.dialect), {
     model: run.model,
@@ -44,6 +45,8 @@ export async function resumeRun(ports: ConnectionPorts, resume: Resume): Promise
     ageMs,
     isClaimed: true,
   })
+  // What was asked of it while it had no owner is there before it goes on.
+  for (const command of commands) drive.mailbox.post(toLetter(command))
   for (const [toolId, call] of run.openCalls) {
     if (call.journalId !== greeted.journalId)
       drive.mailbox.post({ kind: 'result', result: interrupted(run.generationId, toolId) })
@@ -54,6 +57,13 @@ export async function resumeRun(ports: ConnectionPorts, resume: Resume): Promise
   }
   // The claim is the one entry that no owner has published.
   return { drive, news: loaded.entries.slice(-1) }
+}
+
+/** A command as it reaches its run. */
+export function toLetter(command: InboxCommand): Letter {
+  if (command.type === 'run_input') return { kind: 'input', input: command }
+  const { clientRef, reason, by } = command
+  return { kind: 'cancel', clientRef, reason, by }
 }
 
 function interrupted(generation_id: string, tool_id: string) {
