@@ -5,7 +5,7 @@
 export const layers: Readonly<Record<string, Layer>> = {
   protocol: {
     packages: [],
-    leaves: ['failure', 'ids', 'limits', 'socket-path', 'tool', 'traceparent'],
+    leaves: ['failure', 'ids', 'limits', 'socket-path', 'tool', 'traceparent', 'traces-url'],
     folders: { 'built-in': [], peer: [], wire: [], local: ['wire', 'built-in'] },
   },
   'plugins/kit': { packages: ['protocol'], leaves: [], folders: {} },

@@ -2,6 +2,7 @@ import { Failure, toFailure } from '@codegen/protocol/failure'
 import type { ApprovalQuestion, DaemonMethods, Notifications } from '@codegen/protocol/local'
 import { createPeer } from '@codegen/protocol/peer'
 import type { Peer, PeerOptions, RequestOptions } from '@codegen/protocol/peer'
+import { parseTraceparent } from '@codegen/protocol/traceparent'
 import type { Connection } from './dial.ts'
 import { isQuestion, isRunEvent, isRunFinished } from './parse-news.ts'
 import { version } from './version.ts'
@@ -85,7 +86,8 @@ function toMethods(peer: Peer<DaemonMethods>, introduced: Promise<unknown>): Omi
   }
 
   return {
-    startRun: (parameters, signal) => ask('run/start', parameters, { timeoutMs: Infinity, signal }),
+    startRun: (parameters, signal) =>
+      ask('run/start', { ...traceOfCaller(), ...parameters }, { timeoutMs: Infinity, signal }),
     attachRun: (parameters) => ask('run/attach', parameters),
     getRun: (generationId) => ask('run/get', { generation_id: generationId }),
     listRuns: async (limit) => (await ask('run/list', { limit })).runs,
@@ -96,6 +98,12 @@ function toMethods(peer: Peer<DaemonMethods>, introduced: Promise<unknown>): Omi
     shutdown: () => peer.request('daemon/shutdown', {}),
     listTools: async () => (await ask('tools/list', {})).tools,
   }
+}
+
+/** Whoever called codegen may have a trace of its own (a CI job); the run becomes part of it. */
+function traceOfCaller(): Pick<Parameters<'run/start'>, 'traceparent'> {
+  const traceparent = process.env['TRACEPARENT']
+  return traceparent !== undefined && parseTraceparent(traceparent) ? { traceparent } : {}
 }
 
 function toReceived({ event, finished, question }: ClientEvents): Pick<PeerOptions, 'methods' | 'notifications'> {

@@ -9,6 +9,7 @@ import { interruptCalls } from '#calls/interrupted-calls'
 import { createKnownRuns } from '#calls/known-runs'
 import type { KnownRuns } from '#calls/known-runs'
 import type { CallReports } from '#calls/ports'
+import type { CallTraces } from '#calls/traces'
 import { toCommandEnvironment } from '#hands/command-environment'
 import { createProcessGroups, endProcessGroup } from '#hands/process-group'
 import type { ProcessGroups } from '#hands/process-group'
@@ -46,10 +47,11 @@ export type CallsSideOptions = {
   /** Names the server; each has a journal of its own, so that what was done for one is never told to another. */
   readonly server: string
   readonly reports: CallReports
+  readonly traces: CallTraces | undefined
   readonly log: Log
 }
 
-export function composeCalls({ config, home, server, reports, log }: CallsSideOptions): CallsSide {
+export function composeCalls({ config, home, server, reports, traces, log }: CallsSideOptions): CallsSide {
   const journal = openJournal({ path: journalPath(home, server), bootId: readBootId(), log })
   const groups = journaledGroups(createProcessGroups(), journal, log)
   const host = createPluginHost(builtInPlugins)
@@ -65,7 +67,7 @@ export function composeCalls({ config, home, server, reports, log }: CallsSideOp
   const runs = createKnownRuns(journal, contexts.forgetRun)
   const approvals = createApprovals(reports)
   const { remoteRoots } = config
-  const calls = createCalls({ journal, host, reports, contexts, approvals, runs, remoteRoots, log })
+  const calls = createCalls({ journal, host, reports, contexts, approvals, runs, remoteRoots, traces, log })
   return {
     journal,
     host,

@@ -19,6 +19,7 @@ import type { Target } from '#link/target'
 import { createViewers } from '#link/viewers'
 import type { LocalDaemon } from '#local/ports'
 import type { PrivateMaestro } from '#maestro/private-maestro'
+import type { Traces } from '#opentelemetry/traces'
 import { composeCalls } from './compose-calls.ts'
 import type { CallsSide } from './compose-calls.ts'
 import type { Config } from './config.ts'
@@ -42,21 +43,22 @@ export type ComposeOptions = {
   readonly version: string
   readonly log: Log
   readonly maestro: PrivateMaestro | undefined
+  readonly traces: Traces | undefined
 }
 
 /** Builds the parts, ties them together and starts the link. Fails with config.invalid: a journal of a newer release. */
 export function compose(options: ComposeOptions): Parts {
-  const { config, target, home, version, log, maestro } = options
+  const { config, target, home, version, log, maestro, traces } = options
   const startedAt = performance.now()
   const outbox = createOutbox(log)
   const sinks: SeedSinks = new Map()
   const reports = toReports(outbox, sinks)
-  const calls = composeCalls({ config, home, server: target.shown, reports, log })
+  const calls = composeCalls({ config, home, server: target.shown, reports, traces, log })
   const access = async (signal: AbortSignal): Promise<Access> => {
     await maestro?.ready(signal)
     return { target, token: maestro ? maestro.token : config.readToken() }
   }
-  const { link, desk, executorId, stopRuns } = composeLink({ home, version, log, outbox, sinks, calls, access })
+  const { link, desk, executorId, stopRuns } = composeLink({ home, version, log, outbox, sinks, calls, traces, access })
   calls
     .recover(isSeedRun)
     .then(link.start)
@@ -95,17 +97,18 @@ type LinkSideOptions = {
   readonly outbox: Outbox
   readonly sinks: SeedSinks
   readonly calls: CallsSide
+  readonly traces: Traces | undefined
   access(signal: AbortSignal): Promise<Access>
 }
 
 type LinkSide = { link: Link; desk: RunDesk; executorId: string; stopRuns(): void }
 
-function composeLink({ home, version, log, outbox, sinks, calls: side, access }: LinkSideOptions): LinkSide {
+function composeLink({ home, version, log, outbox, sinks, calls: side, traces, access }: LinkSideOptions): LinkSide {
   const { runs: known, calls, journal, host } = side
   const identity = loadIdentity(home)
   const { executorId } = identity
   const viewers = createViewers()
-  const parts = { known, outbox, viewers, starts: createPendingStarts() }
+  const parts = { known, outbox, viewers, traces, starts: createPendingStarts() }
   const news = createRunNews(parts)
   const { toolNames } = host
   const link = createLink({

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { isAbsolute, join, resolve } from 'node:path'
 import { Failure } from '@codegen/protocol/failure'
+import { findTracesUrl } from '@codegen/protocol/traces-url'
 import { nearestWord } from './nearest-word.ts'
 
 export type Environment = Readonly<Record<string, string | undefined>>
@@ -20,6 +21,8 @@ export type Config = {
   readonly commandEnvironment: readonly string[]
   /** Hosts tools may reach although their addresses are not public. */
   readonly allowedHosts: readonly string[]
+  /** Where spans are sent; undefined: there are none. */
+  readonly tracesUrl: string | undefined
   /** What codegend itself was started with. */
   readonly environment: Environment
   /** What a private Maestro is started with. */
@@ -37,6 +40,7 @@ export function loadConfig(environment: Environment): Config {
   return {
     home,
     environment,
+    tracesUrl: findTracesUrl(environment),
     maestroUrl: environment['CODEGEN_MAESTRO_URL'] || file.maestro_url,
     readToken: tokenReader(environment['CODEGEN_TOKEN'], tokenFile),
     remoteRoots: file.remoteRoots ?? [],

@@ -1,4 +1,4 @@
-import { homedir } from 'node:os'
+import { homedir, hostname } from 'node:os'
 import { join } from 'node:path'
 import { Failure } from '@codegen/protocol/failure'
 import { findSocketPath } from '@codegen/protocol/socket-path'
@@ -6,11 +6,13 @@ import { parseTarget } from '#link/target'
 import type { LocalDaemon } from '#local/ports'
 import { startLocalServer } from '#local/server'
 import { startPrivateMaestro } from '#maestro/private-maestro'
+import type { Traces } from '#opentelemetry/traces'
 import { compose } from './compose.ts'
 import type { Parts } from './compose.ts'
 import { loadConfig } from './config.ts'
-import type { Environment } from './config.ts'
+import type { Config, Environment } from './config.ts'
 import { openLog } from './log.ts'
+import type { Log } from './log.ts'
 import { prepareHome } from './prepare-home.ts'
 import { readVersion } from './version.ts'
 
@@ -37,6 +39,7 @@ export async function startDaemon(environment: Environment): Promise<Daemon> {
   const version = readVersion()
   const { path: socketPath, isDefault } = findSocketPath(environment, environment['HOME'] || homedir())
   const log = openLog(join(home, 'log', 'codegend.log'))
+  const traces = await loadTraces(config, { version, log })
   const { promise: stopped, resolve: markStopped } = Promise.withResolvers<void>()
   let parts: Parts | undefined
   let stopping = false
@@ -47,6 +50,7 @@ export async function startDaemon(environment: Environment): Promise<Daemon> {
     log.info('stopping', { reason })
     await server.close()
     await parts?.stop()
+    await traces?.close()
     await log.close()
     markStopped()
     return stopped
@@ -73,6 +77,7 @@ export async function startDaemon(environment: Environment): Promise<Daemon> {
       version,
       log,
       maestro,
+      traces,
     })
   } catch (error) {
     await server.close()
@@ -82,6 +87,14 @@ export async function startDaemon(environment: Environment): Promise<Daemon> {
   log.info('started', { version, home, socketPath })
   if (process.getuid?.() === 0) log.warn('codegend runs as root: what a tool does, it does as root')
   return { socketPath, home, stopped, stop, crashed: (error) => log.error('codegend crashed', error) }
+}
+
+/** The library for traces is read only where there is somewhere to send them. */
+async function loadTraces({ tracesUrl }: Config, of: { version: string; log: Log }): Promise<Traces | undefined> {
+  if (tracesUrl === undefined) return undefined
+  const { openTraces } = await import('#opentelemetry/traces')
+  const service = { name: 'codegend', version: of.version, instance: `${hostname()}-${process.pid}` }
+  return openTraces({ url: tracesUrl, service, warn: (message) => of.log.warn(message) })
 }
 
 /** The daemon clients talk to, whose parts are built right after the socket is there. */

@@ -2,7 +2,7 @@ import { delimiter, dirname } from 'node:path'
 
 /** The environment of a codegen with embedded defaults, whatever the shell is set to, that asks the model at `modelUrl`. */
 export function toEnvironment(home: string, modelUrl: string): NodeJS.ProcessEnv {
-  const ours = /^(CODEGEN|MAESTRO|OPENAI)_|^(DATABASE|REDIS)_URL$|^XDG_RUNTIME_DIR$/
+  const ours = /^(CODEGEN|MAESTRO|OPENAI|OTEL)_|^(DATABASE|REDIS)_URL$|^(XDG_RUNTIME_DIR|TRACEPARENT)$/
   const kept = Object.entries(process.env).filter(([name]) => !ours.test(name))
   return {
     ...Object.fromEntries(kept),

@@ -14,6 +14,8 @@ export type MaestroUses = {
   readonly databaseUrl?: string | undefined
   readonly redisUrl?: string
   readonly token?: string
+  /** More of its environment. */
+  readonly env?: NodeJS.ProcessEnv
 }
 
 /** The `maestro` command as a process. */
@@ -39,13 +41,14 @@ const program = join(import.meta.dirname, '..', '..', 'maestro', 'bin', 'maestro
 /** Starts `maestro` on a free port, as users start it. It is stopped with the test, and a stop that is not clean fails that. */
 export async function startMaestro(t: Test, uses: MaestroUses): Promise<MaestroProcess> {
   const state = await mkdtemp(join(tmpdir(), 'maestro-'))
-  const { modelUrl, databaseUrl, redisUrl, token = randomBytes(32).toString('hex') } = uses
+  const { modelUrl, databaseUrl, redisUrl, token = randomBytes(32).toString('hex'), env = {} } = uses
   const child = spawn(process.execPath, ['--conditions=codegen-source', program, '--port', '0', '--state', state], {
     env: {
       ...toEnvironment(join(state, 'home'), modelUrl),
       ...(databaseUrl === undefined ? {} : { DATABASE_URL: databaseUrl }),
       ...(redisUrl === undefined ? {} : { REDIS_URL: redisUrl }),
       MAESTRO_TOKENS: token,
+      ...env,
     },
     stdio: ['ignore', 'pipe', 'pipe'],
   })

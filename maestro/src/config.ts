@@ -2,6 +2,7 @@ import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { Failure } from '@codegen/protocol/failure'
+import { findTracesUrl } from '@codegen/protocol/traces-url'
 import { limits } from './limits.ts'
 
 /** Everything Maestro is told from outside, read once. */
@@ -15,6 +16,8 @@ export type Config = {
   readonly databaseUrl: string | undefined
   readonly redisUrl: string | undefined
   readonly tokens: readonly string[]
+  /** Where spans are sent; undefined: there are none. */
+  readonly tracesUrl: string | undefined
   readonly model: {
     readonly apiKey?: string
     readonly baseUrl?: string
@@ -43,7 +46,7 @@ CODEGEN_MODEL_CONTEXT (tokens that fit into it), CODEGEN_MODEL_REASONING_SUMMARY
 
 Environment: DATABASE_URL (Postgres; absent: one of its own),
 REDIS_URL (Redis; absent: events stay in this process, one replica only), MAESTRO_TOKENS (comma-separated; absent: one is made
-and kept in the state folder), CODEGEN_HOME (default ~/.codegen).
+and kept in the state folder), OTEL_EXPORTER_OTLP_ENDPOINT (where traces are sent), CODEGEN_HOME (default ~/.codegen).
 `
 
 type Flags = {
@@ -69,6 +72,7 @@ export function readConfig(args: readonly string[], env: NodeJS.ProcessEnv): Con
     databaseUrl: toUrl(env, 'DATABASE_URL', ['postgres:', 'postgresql:']),
     redisUrl: toUrl(env, 'REDIS_URL', ['redis:', 'rediss:']),
     tokens: toTokens(env['MAESTRO_TOKENS']),
+    tracesUrl: findTracesUrl(env),
     model: {
       ...(env['OPENAI_API_KEY'] ? { apiKey: env['OPENAI_API_KEY'] } : {}),
       ...(env['OPENAI_BASE_URL'] ? { baseUrl: env['OPENAI_BASE_URL'] } : {}),

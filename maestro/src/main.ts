@@ -51,7 +51,7 @@ export async function startMaestro(config: Config, log: Log): Promise<Maestro> {
   stack.defer(() => model.close())
   const [{ database, checks: storeChecks }, { observer, metrics }] = await Promise.all([
     openStorage(config, warn, stack),
-    openObservers(version),
+    openObservers(config, { version, server, warn }, stack),
   ])
   const { bus, presence, checks: eventChecks } = await openEvents(config, { warn, server }, stack)
 

@@ -13,6 +13,7 @@ import type { CallReports } from './ports.ts'
 import { prepareCall } from './prepare-call.ts'
 import { runCall } from './run-call.ts'
 import type { CallParts, PreparedCall } from './run-call.ts'
+import type { CallTraces } from './traces.ts'
 import { within } from './within.ts'
 
 /** The tool calls of this machine, from their arrival to their one result. */
@@ -35,6 +36,7 @@ export type CallsOptions = CallParts & {
   readonly host: PluginHost
   readonly reports: CallReports
   readonly remoteRoots: readonly string[]
+  readonly traces: CallTraces | undefined
 }
 
 type OpenCall = { readonly generationId: string; readonly controller: AbortController; readonly done: Promise<void> }
@@ -48,7 +50,9 @@ export function createCalls(options: CallsOptions): Calls {
   async function live(call: RunTool, controller: AbortController): Promise<void> {
     const startedAt = performance.now()
     const output = createLiveOutput({ toolId: call.tool_id, generationId: call.generation_id }, reports.output)
-    const ending = await perform(call, { cancelled: controller.signal, output, lanes }, options)
+    const trace = options.traces?.call(call)
+    const ending = await perform(call, { cancelled: controller.signal, output, lanes, trace }, options)
+    trace?.ended(ending.status)
     output.close()
     open.delete(call.tool_id)
     finish(call, { ...ending, duration_ms: Math.round(performance.now() - startedAt) }, options)
@@ -94,7 +98,7 @@ export function createCalls(options: CallsOptions): Calls {
 
 const tooMany = failed('error', 'tool.unavailable', 'Too many calls are open on this machine.')
 
-type Turn = Pick<PreparedCall, 'cancelled' | 'output'> & { readonly lanes: Lanes }
+type Turn = Pick<PreparedCall, 'cancelled' | 'output' | 'trace'> & { readonly lanes: Lanes }
 
 /** Waits for the call's turn and runs it. Never fails. */
 async function perform(call: RunTool, { lanes, ...turn }: Turn, options: CallsOptions): Promise<Ending> {

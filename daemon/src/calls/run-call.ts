@@ -6,7 +6,7 @@ import type { JournaledRun } from '#journal/journal'
 import type { CallContexts, CallPlace } from '#plugins/call-context'
 import type { Log } from '#log'
 import { limits } from '#limits'
-import type { Approvals } from './approvals.ts'
+import type { Approvals, AskedCall } from './approvals.ts'
 import { isBootstrapCall } from './bootstrap.ts'
 import { decide } from './decide.ts'
 import type { Decision } from './decide.ts'
@@ -14,6 +14,7 @@ import { failed, stoppedEnding, stoppedStatus, toEnding, toFailedEnding } from '
 import type { Ending } from './ending.ts'
 import type { KnownRuns } from './known-runs.ts'
 import type { LiveOutput } from './live-output.ts'
+import type { CallTrace } from './traces.ts'
 import { within } from './within.ts'
 
 /** A call that was accepted: what was asked, by which run, of which tool, and where. */
@@ -26,6 +27,7 @@ export type PreparedCall = {
   /** Aborted by a cancel; the reason is a Failure. */
   readonly cancelled: AbortSignal
   readonly output: LiveOutput
+  readonly trace: CallTrace | undefined
 }
 
 export type CallParts = {
@@ -91,13 +93,25 @@ async function askOwner(
   const { tool_id, generation_id, tool_name, parameters } = call
   const how = { lasting, waits: run.mode !== 'auto' }
   const question = { tool_id, generation_id, tool_name, title: titleOf(call), preview, parameters, ...how }
-  const { outcome, always, by } = await approvals.ask(question, cancelled)
+  const { outcome, always, by } = await putQuestion(prepared, approvals, question)
   if (outcome === 'cancelled') return stoppedEnding(cancelled)
   if (outcome === 'expired')
     return failed('denied', 'tool.denied', 'Nobody answered the question whether this call may run.')
   if (outcome === 'denied') return failed('denied', 'tool.denied', `This call was not allowed by its owner (${by}).`)
   if (always) runs.grant(run.generationId, tool.name)
   return undefined
+}
+
+/** Puts a question to the owner, and follows it in the call's trace. */
+async function putQuestion(
+  { trace, cancelled }: PreparedCall,
+  approvals: Approvals,
+  question: AskedCall,
+): ReturnType<Approvals['ask']> {
+  const answered = trace?.question()
+  const resolution = await approvals.ask(question, cancelled)
+  answered?.(resolution.outcome)
+  return resolution
 }
 
 function titleOf({ tool_name, parameters }: RunTool): string {
@@ -186,10 +200,11 @@ function toPlace(
 
 /** A tool's own question. Only a run that asks has somebody to put it to; in any other the answer is no. */
 async function askForTool(
-  { call, run, cancelled }: PreparedCall,
+  prepared: PreparedCall,
   { approvals }: CallParts,
   { title, command }: { title: string; command: string },
 ): Promise<boolean> {
+  const { call, run } = prepared
   if (run.mode !== 'ask') return false
   const { tool_id, generation_id, tool_name, parameters } = call
   const shown = {
@@ -198,6 +213,12 @@ async function askForTool(
     lasting: false,
     waits: true,
   }
-  const { outcome } = await approvals.ask({ tool_id, generation_id, tool_name, parameters, ...shown }, cancelled)
+  const { outcome } = await putQuestion(prepared, approvals, {
+    tool_id,
+    generation_id,
+    tool_name,
+    parameters,
+    ...shown,
+  })
   return outcome === 'allowed'
 }

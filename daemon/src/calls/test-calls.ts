@@ -90,7 +90,17 @@ export function createTestCalls(t: Test, options: TestCallsOptions = {}): TestCa
     { name: 'test', load: async () => ({ default: { tools: toTools(options.tools ?? {}) } }) },
   ])
   const { remoteRoots = [] } = options
-  const calls = createCalls({ journal, host, reports, contexts, approvals, runs, remoteRoots, log: quietLog })
+  const calls = createCalls({
+    journal,
+    host,
+    reports,
+    contexts,
+    approvals,
+    runs,
+    remoteRoots,
+    traces: undefined,
+    log: quietLog,
+  })
   if (!runs.find('g-1')) {
     runs.expect({ clientRef: 'c-1', root, mode: options.mode ?? 'auto' })
     runs.begin({ clientRef: 'c-1', generationId: 'g-1', sessionId: 's-1' })

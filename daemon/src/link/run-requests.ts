@@ -1,10 +1,11 @@
 import { randomUUID } from 'node:crypto'
-import { Failure } from '@codegen/protocol/failure'
+import { Failure, toFailure } from '@codegen/protocol/failure'
 import { limits } from '@codegen/protocol/limits'
 import type { RunInput } from '@codegen/protocol/wire'
 import type { KnownRuns } from '#calls/known-runs'
 import { holdUntilOpen } from './held-viewer.ts'
 import type { Outbox } from './outbox.ts'
+import type { StartTraces } from './start-traces.ts'
 import { toStartRun } from './starts.ts'
 import type { PendingStarts, StartedRun, StartParameters } from './starts.ts'
 import type { RunViewer, Viewers } from './viewers.ts'
@@ -28,11 +29,12 @@ export type RunParts = {
   readonly outbox: Outbox
   readonly viewers: Viewers
   readonly starts: PendingStarts
+  readonly traces: StartTraces | undefined
 }
 
 export function createRunRequests(parts: RunParts): RunRequests {
   return {
-    start: (parameters, viewer, signal) => startRun(parts, { parameters, viewer, signal }),
+    start: (parameters, viewer, signal) => startTraced(parts, { parameters, viewer, signal }),
     attach({ generation_id, after, hasEnded }, viewer) {
       const held = holdUntilOpen(viewer)
       const detach = watch(parts, { generationId: generation_id, viewer: held.viewer, after })
@@ -62,6 +64,20 @@ export function requestCancel({ outbox }: RunParts, generationId: string, reason
 }
 
 type StartWish = { parameters: StartParameters; viewer: RunViewer; signal: AbortSignal }
+
+async function startTraced(parts: RunParts, wish: StartWish): Promise<ShownRun> {
+  const trace = parts.traces?.start(wish.parameters.traceparent)
+  if (!trace) return startRun(parts, wish)
+  const { traceparent } = trace
+  try {
+    const shown = await startRun(parts, { ...wish, parameters: { ...wish.parameters, traceparent } })
+    trace.ended(undefined)
+    return shown
+  } catch (error) {
+    trace.ended(toFailure(error).code)
+    throw error
+  }
+}
 
 async function startRun(parts: RunParts, { parameters, viewer, signal }: StartWish): Promise<ShownRun> {
   const { known, outbox, starts } = parts
