@@ -44,7 +44,7 @@ test('every key of the file is read, and the environment wins', (t) => {
   const home = withFile(t, {
     maestro_url: 'wss://maestro.example/v1/executor',
     token_file: 'token',
-    remoteRoots: ['/srv/work'],
+    remoteRoots: ['/srv/work', { path: '/srv/ci', mode: 'auto' }],
     env: ['JIRA_URL'],
     allowedHosts: ['wiki.local'],
     model: { base_url: 'http://localhost:11434/v1', model: 'small', api_key_file: 'key' },
@@ -54,7 +54,10 @@ test('every key of the file is read, and the environment wins', (t) => {
   const config = loadConfig({ CODEGEN_HOME: home })
   t.match(config, {
     maestroUrl: 'wss://maestro.example/v1/executor',
-    remoteRoots: ['/srv/work'],
+    remoteRoots: [
+      { path: '/srv/work', mode: 'ask' },
+      { path: '/srv/ci', mode: 'auto' },
+    ],
     commandEnvironment: ['JIRA_URL'],
     allowedHosts: ['wiki.local'],
     maestroEnvironment: {
@@ -84,6 +87,7 @@ test('what is wrong is one sentence that names the thing and what to do', (t) =>
     [{ maestro_url: 7 }, /"maestro_url" has to be a text/],
     [{ env: 'PATH' }, /"env" has to be a list/],
     [{ remoteRoots: ['work'] }, /"work", which is not an absolute path/],
+    [{ remoteRoots: [{ path: '/srv', mode: 'all' }] }, /"remoteRoots" has to be a list/],
     [{ model: [] }, /"model" has to be an object/],
     [{ token_file: 'absent' }, /token_file/],
     ['{', /not JSON/],

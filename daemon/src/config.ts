@@ -3,9 +3,13 @@ import { homedir } from 'node:os'
 import { isAbsolute, join, resolve } from 'node:path'
 import { Failure } from '@codegen/protocol/failure'
 import { findTracesUrl } from '@codegen/protocol/traces-url'
+import type { RunMode } from '@codegen/protocol/wire'
 import { nearestWord } from './nearest-word.ts'
 
 export type Environment = Readonly<Record<string, string | undefined>>
+
+/** A folder for runs that were not started from this machine, and how much is asked in it at the least. */
+export type RemoteRoot = { readonly path: string; readonly mode: RunMode }
 
 /** Everything its owner may tell codegend, read once at start. */
 export type Config = {
@@ -16,7 +20,7 @@ export type Config = {
   /** The token as it is now: a file may be given a new one while codegend runs. */
   readToken(): string | undefined
   /** Folders in which runs may work that were not started from this machine. */
-  readonly remoteRoots: readonly string[]
+  readonly remoteRoots: readonly RemoteRoot[]
   /** Names of environment variables that commands get besides the usual ones. */
   readonly commandEnvironment: readonly string[]
   /** Hosts tools may reach although their addresses are not public. */
@@ -60,7 +64,7 @@ function tokenReader(given: string | undefined, file: string | undefined): () =>
 type ConfigFile = {
   maestro_url?: string
   token_file?: string
-  remoteRoots?: readonly string[]
+  remoteRoots?: readonly RemoteRoot[]
   env?: readonly string[]
   allowedHosts?: readonly string[]
   model?: ModelConfig
@@ -90,7 +94,7 @@ function readConfigFile(path: string): ConfigFile {
   return {
     ...optional('maestro_url', textAt(keys, 'maestro_url', path)),
     ...optional('token_file', textAt(keys, 'token_file', path)),
-    ...optional('remoteRoots', foldersAt(keys, 'remoteRoots', path)),
+    ...optional('remoteRoots', remoteRootsAt(keys, path)),
     ...optional('env', listAt(keys, 'env', path)),
     ...optional('allowedHosts', listAt(keys, 'allowedHosts', path)),
     model: {
@@ -168,11 +172,24 @@ function listAt(keys: Record<string, unknown>, key: string, path: string): reado
   throw invalid(`${path}: "${key}" has to be a list of texts.`)
 }
 
-function foldersAt(keys: Record<string, unknown>, key: string, path: string): readonly string[] | undefined {
-  const folders = listAt(keys, key, path)
-  const relative = folders?.find((folder) => !isAbsolute(folder))
-  if (relative === undefined) return folders
-  throw invalid(`${path}: "${key}" has "${relative}", which is not an absolute path.`)
+/** A folder is a text, which asks before each call, or says with its mode how much is asked. */
+function remoteRootsAt(keys: Record<string, unknown>, path: string): readonly RemoteRoot[] | undefined {
+  const value = keys['remoteRoots']
+  if (value === undefined) return undefined
+  const wrong = `${path}: "remoteRoots" has to be a list of folders, each "/a/path" or {"path": "/a/path", "mode": "ask", "auto" or "read-only"}.`
+  if (!Array.isArray(value)) throw invalid(wrong)
+  const roots = value.map((item: unknown) => toRemoteRoot(typeof item === 'string' ? { path: item } : item))
+  if (!roots.every((root) => root !== undefined)) throw invalid(wrong)
+  const relative = roots.find((root) => !isAbsolute(root.path))
+  if (relative === undefined) return roots
+  throw invalid(`${path}: "remoteRoots" has "${relative.path}", which is not an absolute path.`)
+}
+
+function toRemoteRoot(item: unknown): RemoteRoot | undefined {
+  if (!isRecord(item)) return undefined
+  const { path, mode = 'ask' } = item
+  if (typeof path !== 'string' || (mode !== 'ask' && mode !== 'auto' && mode !== 'read-only')) return undefined
+  return Object.keys(item).every((key) => key === 'path' || key === 'mode') ? { path, mode } : undefined
 }
 
 function optional<Key extends string, Value>(key: Key, value: Value | undefined): { [K in Key]?: Value } {

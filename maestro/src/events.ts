@@ -16,7 +16,7 @@ type Of = { warn: (message: string, thrown?: unknown) => void; server: string }
 /** Opens the event bus and presence: over Redis where REDIS_URL names one, else inside this process. */
 export async function openEvents(config: Config, of: Of, stack: AsyncDisposableStack): Promise<Events> {
   const own = createMemoryBus()
-  if (!config.redisUrl) return { bus: own, presence: createMemoryPresence(), checks: [] }
+  if (!config.redisUrl) return { bus: own, presence: createMemoryPresence(of.server), checks: [] }
   const [redis, blocking, listening] = await Promise.all([
     connect(config.redisUrl, of),
     connect(config.redisUrl, of),

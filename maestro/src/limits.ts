@@ -20,6 +20,10 @@ export const limits = {
   unblockRetryMs: 5,
 
   inboxPollMs: 2_000,
+  /** How often starts are looked for that no wake-up told of. */
+  startsPollMs: 5_000,
+  /** Starts that may wait for one executor. */
+  startsWaitingMax: 100,
   postgresConnectMs: 5_000,
   postgresStatementMs: 30_000,
   /** A statement that Postgres could not take is tried again this long before the run is let go. */

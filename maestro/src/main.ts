@@ -5,14 +5,15 @@ import { inspect } from 'node:util'
 import { toFailure } from '@codegen/protocol/failure'
 import { createExecutorCommunicator } from '#executors/executor-communicator'
 import { createApp } from '#http/app'
-import { createAuthenticate } from '#http/auth'
 import { serveExecutors } from '#http/executor-socket'
 import { createModelClient } from '#llm/model-client'
+import { createExecutorList } from '#postgres/executor-list'
 import { createExecutorStore } from '#postgres/executor-store'
 import { createRunList } from '#postgres/run-list'
 import { createRunLog } from '#postgres/run-log'
 import { createToolbelt } from '#toolbelt/toolbelt'
 import { safeguards } from '#safeguards/safeguards'
+import { openAccess } from './access.ts'
 import { readConfig, usage } from './config.ts'
 import type { Config } from './config.ts'
 import { openEvents } from './events.ts'
@@ -21,7 +22,6 @@ import { openLog } from './log.ts'
 import type { Log } from './log.ts'
 import { openObservers } from './observers.ts'
 import { openStorage } from './storage.ts'
-import { loadOwnToken } from './token.ts'
 
 /** This release, as `welcome` and `--version` name it. */
 export const version = '0.1.0'
@@ -68,12 +68,12 @@ export async function startMaestro(config: Config, log: Log): Promise<Maestro> {
     warn,
   })
 
-  const own = config.tokens.length > 0 ? undefined : await loadOwnToken(config.stateFolder)
-  const authenticate = createAuthenticate(own ? [own.token] : config.tokens)
+  const { authenticate, token, tokenFile } = await openAccess(config)
   const ready = [...storeChecks, ...eventChecks]
   const app = createApp({
     authenticate,
     runs: createRunList(database),
+    executors: createExecutorList(database),
     log: runLog,
     bus,
     store,
@@ -82,6 +82,7 @@ export async function startMaestro(config: Config, log: Log): Promise<Maestro> {
     metrics: () => metrics({ ...communicator.counts(), connections: database.connections() }),
     warn,
     mintId,
+    defaultModel: (signal) => model.defaultModel(signal),
   })
   stack.defer(() => app.close())
   const stopServing = serveExecutors(app.server, { authenticate, communicator })
@@ -93,12 +94,7 @@ export async function startMaestro(config: Config, log: Log): Promise<Maestro> {
   model.warm().catch((thrown: unknown) => warn('The connection to the model could not be opened early.', thrown))
 
   const serving = stack.move()
-  return {
-    url,
-    token: own?.token ?? config.tokens[0] ?? '',
-    tokenFile: own?.file,
-    stop: () => serving.disposeAsync(),
-  }
+  return { url, token, tokenFile, stop: () => serving.disposeAsync() }
 }
 
 /**

@@ -72,14 +72,20 @@ test('the same call twice runs once and is answered with the same result (PR-51)
 
 test('a call of a run this machine did not start is refused', async (t) => {
   const { call } = createTestCalls(t)
-  t.match(await call({ ...shell, generation_id: 'guessed' }), { status: 'denied', error: { code: 'tool.denied' } })
+  t.match(await call({ ...shell, generation_id: 'guessed' }), {
+    status: 'denied',
+    error: { code: 'run.refused', message: /remoteRoots/ },
+  })
 })
 
 test('a run of another machine works only below a folder its owner listed, and asks', async (t) => {
   const base = newFolder(t)
   const listed = join(base, 'listed')
   mkdirSync(listed)
-  const { call, approvals, asked } = createTestCalls(t, { base, remoteRoots: [listed, join(base, 'absent')] })
+  const { call, approvals, asked } = createTestCalls(t, {
+    base,
+    remoteRoots: [listed, join(base, 'absent')].map((path) => ({ path, mode: 'ask' as const })),
+  })
   t.match(await call({ ...shell, generation_id: 'far', cwd: base }), { status: 'denied' })
   const ended = call({ ...shell, generation_id: 'far', cwd: listed, tool_id: 't-far' })
   await until(() => asked.length === 1)

@@ -1,6 +1,7 @@
 import { Failure } from '@codegen/protocol/failure'
 import { limits as protocolLimits } from '@codegen/protocol/limits'
 import type { CancelTool, RunTool, ToolResult } from '@codegen/protocol/wire'
+import type { RemoteRoot } from '#config'
 import type { Journal } from '#journal/journal'
 import { limits } from '#limits'
 import type { PluginHost } from '#plugins/host'
@@ -35,7 +36,7 @@ export type CallsOptions = CallParts & {
   readonly journal: Journal
   readonly host: PluginHost
   readonly reports: CallReports
-  readonly remoteRoots: readonly string[]
+  readonly remoteRoots: readonly RemoteRoot[]
   readonly traces: CallTraces | undefined
 }
 

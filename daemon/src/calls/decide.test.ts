@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { test } from 'tap'
+import type { RunMode } from '@codegen/protocol/wire'
 import { isBootstrapCall } from './bootstrap.ts'
 import { decide, decideRun } from './decide.ts'
 import type { CallToDecide } from './decide.ts'
@@ -95,12 +96,17 @@ test('the four first calls are known by their parameters alone', (t) => {
 })
 
 test('a run of another machine may work in a listed folder and below it only', (t) => {
-  const remoteRoots = ['/srv/work']
-  t.match(decideRun({ root: '/srv/work', remoteRoots }), { kind: 'allow', root: '/srv/work' })
-  t.match(decideRun({ root: '/srv/work/a', remoteRoots }), { kind: 'allow', root: '/srv/work/a' })
-  t.match(decideRun({ root: '/srv/work2', remoteRoots }), { kind: 'deny' })
-  t.match(decideRun({ root: '/srv', remoteRoots }), { kind: 'deny' })
-  t.match(decideRun({ root: undefined, remoteRoots }), { kind: 'deny' })
-  t.match(decideRun({ root: '/srv/work', remoteRoots: [] }), { kind: 'deny' })
+  const remoteRoots = [
+    { path: '/srv/work', mode: 'ask' },
+    { path: '/srv/work/ci', mode: 'auto' },
+  ] as const
+  const decideAt = (root: string | undefined, askedMode: RunMode = 'ask') => decideRun({ root, askedMode, remoteRoots })
+  t.match(decideAt('/srv/work'), { kind: 'allow', root: '/srv/work', mode: 'ask' })
+  t.match(decideAt('/srv/work/a', 'auto'), { kind: 'allow', root: '/srv/work/a', mode: 'ask' })
+  t.match(decideAt('/srv/work/a', 'read-only'), { kind: 'allow', mode: 'read-only' })
+  t.match(decideAt('/srv/work/ci/a', 'auto'), { kind: 'allow', mode: 'auto' })
+  t.match(decideAt('/srv/work/ci/a'), { kind: 'allow', mode: 'ask' })
+  for (const root of ['/srv/work2', '/srv', undefined]) t.match(decideAt(root), { kind: 'deny' })
+  t.match(decideRun({ root: '/srv/work', askedMode: 'ask', remoteRoots: [] }), { kind: 'deny' })
   t.end()
 })

@@ -1,4 +1,5 @@
 import type { RunMode } from '@codegen/protocol/wire'
+import type { RemoteRoot } from '#config'
 
 /** What is known of a call when it is decided. Nothing here was said by the server but what it asks for, and that it wants a question. */
 export type CallToDecide = {
@@ -29,14 +30,22 @@ const allow: Decision = { kind: 'allow' }
 const ask: Decision = { kind: 'ask', lasting: true }
 const askEachTime: Decision = { kind: 'ask', lasting: false }
 
-/** Whether a run that was not started from this machine may work here: only in a folder its owner listed for that. All paths are real. */
+/**
+ * Whether a run that was not started from this machine may work here, and how much is asked in it: only in a folder its owner listed for that. Of folders
+ * inside one another the innermost counts; what the server asks for can only make it stricter. All paths are real.
+ */
 export function decideRun(run: {
   root: string | undefined
-  remoteRoots: readonly string[]
-}): { kind: 'allow'; root: string } | { kind: 'deny'; reason: string } {
-  const { root } = run
-  if (root !== undefined && run.remoteRoots.some((listed) => isInside(listed, root))) return { kind: 'allow', root }
-  return deny('This run was not started from this machine, so nothing of it may run here.')
+  askedMode: RunMode
+  remoteRoots: readonly RemoteRoot[]
+}): { kind: 'allow'; root: string; mode: RunMode } | { kind: 'deny'; reason: string } {
+  const { root, askedMode } = run
+  const listed = root === undefined ? [] : run.remoteRoots.filter(({ path }) => isInside(path, root))
+  const innermost = listed.toSorted((a, b) => b.path.length - a.path.length)[0]
+  if (root !== undefined && innermost) return { kind: 'allow', root, mode: stricter(innermost.mode, askedMode) }
+  return deny(
+    'This run was not started from this machine, and its owner lists no folder for such runs that holds the one it asks for (remoteRoots in config.json).',
+  )
 }
 
 /** The one place that decides whether a call may run. What the server says can only make it stricter. */
@@ -56,6 +65,13 @@ function decideUnattended(call: CallToDecide): Decision {
   if (call.askWanted) return askEachTime
   if (!call.protectedPath) return allow
   return deny('This path decides what runs later, so writing it needs the owner to be asked; this run asks nothing.')
+}
+
+/** From the strictest on. */
+const modes: readonly RunMode[] = ['read-only', 'ask', 'auto']
+
+function stricter(one: RunMode, other: RunMode): RunMode {
+  return modes.indexOf(one) < modes.indexOf(other) ? one : other
 }
 
 function deny(reason: string): Decision & { kind: 'deny' } {

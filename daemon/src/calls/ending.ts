@@ -28,7 +28,8 @@ export function toFailedEnding(thrown: unknown): Ending {
     return failed('error', 'tool.failed', 'The tool broke; the log of codegend has the details.')
   const { code, message, hint, retryable } = toFailure(thrown)
   const text = hint ? `${message}\n${hint}` : message
-  const status = code === 'tool.timeout' ? 'timeout' : code === 'tool.denied' ? 'denied' : 'error'
+  const status =
+    code === 'tool.timeout' ? 'timeout' : code === 'tool.denied' || code === 'run.refused' ? 'denied' : 'error'
   return { status, ...boundResult(text), error: { code, message, retryable } }
 }
 

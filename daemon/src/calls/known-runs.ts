@@ -11,7 +11,7 @@ export type KnownRuns = {
   /** The server gave an expected run its id. False when it was not expected and is not known. */
   begin(begun: { clientRef: string; generationId: string; sessionId: string }): boolean
   /** A run that was not started here, in a folder its owner listed for such runs. */
-  adopt(run: { generationId: string; root: string }): JournaledRun
+  adopt(run: { generationId: string; root: string; mode: RunMode }): JournaledRun
   /** An expected run will not come. */
   drop(clientRef: string): void
   end(generationId: string): void
@@ -34,8 +34,8 @@ export function createKnownRuns(journal: Journal, onEnd: (generationId: string) 
       journal.append({ kind: 'run', run: { generationId, sessionId, ...start } })
       return true
     },
-    adopt({ generationId, root }) {
-      const run: JournaledRun = { generationId, sessionId: '', clientRef: '', root, mode: 'ask' }
+    adopt({ generationId, root, mode }) {
+      const run: JournaledRun = { generationId, sessionId: '', clientRef: '', root, mode }
       journal.append({ kind: 'run', run })
       return run
     },

@@ -2,16 +2,17 @@ import { resolve } from 'node:path'
 import type { Tool } from '@codegen/kit'
 import { Failure } from '@codegen/protocol/failure'
 import type { RunTool } from '@codegen/protocol/wire'
+import type { RemoteRoot } from '#config'
 import type { JournaledRun } from '#journal/journal'
 import type { PluginHost } from '#plugins/host'
 import { decideRun } from './decide.ts'
 import type { KnownRuns } from './known-runs.ts'
 import { realFolder } from './real-folder.ts'
 
-type PrepareParts = { readonly runs: KnownRuns; readonly host: PluginHost; readonly remoteRoots: readonly string[] }
+type PrepareParts = { readonly runs: KnownRuns; readonly host: PluginHost; readonly remoteRoots: readonly RemoteRoot[] }
 
 /**
- * Finds the run, the tool and the folder of a call and checks its parameters. Fails with tool.denied, tool.unknown, tool.bad_arguments or
+ * Finds the run, the tool and the folder of a call and checks its parameters. Fails with run.refused, tool.unknown, tool.bad_arguments or
  * file.outside_workspace; nothing has happened then.
  */
 export async function prepareCall(
@@ -26,14 +27,19 @@ export async function prepareCall(
 }
 
 async function adoptRun(
-  { generation_id, cwd }: RunTool,
-  { runs, remoteRoots }: { runs: KnownRuns; remoteRoots: readonly string[] },
+  { generation_id, cwd, mode: askedMode = 'ask' }: RunTool,
+  { runs, remoteRoots }: { runs: KnownRuns; remoteRoots: readonly RemoteRoot[] },
 ): Promise<JournaledRun> {
   const root = cwd === undefined ? undefined : await realFolder(cwd)
-  const listed = await Promise.all(remoteRoots.map(realFolder))
-  const decision = decideRun({ root, remoteRoots: listed.filter((folder) => folder !== undefined) })
-  if (decision.kind === 'deny') throw new Failure('tool.denied', decision.reason)
-  return runs.adopt({ generationId: generation_id, root: decision.root })
+  const listed = await Promise.all(
+    remoteRoots.map(async (listing) => ({ ...listing, path: await realFolder(listing.path) })),
+  )
+  const real = listed.flatMap(({ path, mode }) => (path === undefined ? [] : [{ path, mode }]))
+  const decision = decideRun({ root, askedMode, remoteRoots: real })
+  if (decision.kind === 'deny') throw new Failure('run.refused', decision.reason)
+  return (
+    runs.find(generation_id) ?? runs.adopt({ generationId: generation_id, root: decision.root, mode: decision.mode })
+  )
 }
 
 async function toFolder(root: string, path: string): Promise<string> {

@@ -13,6 +13,7 @@ import type {
 } from '@codegen/protocol/wire'
 import type { Test } from 'tap'
 import { openJournal } from '#journal/journal'
+import type { RemoteRoot } from '#config'
 import type { Journal } from '#journal/journal'
 import { createCallContexts } from '#plugins/call-context'
 import type { ContextParts } from '#plugins/call-context'
@@ -46,7 +47,7 @@ export type TestCallsOptions = {
   mode?: RunMode
   /** What tools of the built-ins' names do; the others say their own name. */
   tools?: Readonly<Record<string, Partial<Pick<Tool, 'run' | 'preview' | 'touches' | 'annotations' | 'timeout_ms'>>>>
-  remoteRoots?: readonly string[]
+  remoteRoots?: readonly RemoteRoot[]
   /** A folder that an earlier daemon of this test used. */
   base?: string
 }

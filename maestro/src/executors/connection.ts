@@ -11,11 +11,12 @@ import { cancelRun, unknownRun } from './cancel-run.ts'
 import { toRunEventText } from './frames.ts'
 import { greet, refuseHandshake } from './handshake.ts'
 import { OwnedRuns } from './owned-runs.ts'
-import type { ConnectionPorts, Greeted, InboxCommand } from './ports.ts'
+import type { ConnectionPorts, Greeted, InboxCommand, QueuedStart } from './ports.ts'
 import { readFrame } from './read-frame.ts'
 import { runInput } from './run-input.ts'
 import { sendError } from './send-error.ts'
 import { startRun } from './start-run.ts'
+import { takeUp } from './take-up.ts'
 
 type State =
   | { readonly kind: 'waiting' }
@@ -33,6 +34,8 @@ const firstMessage = 'the first message must be a handshake'
 export class Connection {
   readonly #ports: ConnectionPorts
   readonly #subscriptions = new Map<string, () => void>()
+  /** Runs that were asked for over HTTP and are being begun here. */
+  readonly #takingUp = new Set<string>()
   #state: State = { kind: 'waiting' }
 
   constructor(ports: ConnectionPorts) {
@@ -65,6 +68,23 @@ export class Connection {
   /** A command from the inbox; ignored when the run is not open here. */
   command(command: InboxCommand): void {
     if (this.#state.kind === 'open') this.#state.runs.command(command)
+  }
+
+  /** The executor at the other end, once it is welcomed and can be asked for runs. */
+  executor(): { teamId: string; executorId: string } | undefined {
+    if (this.#state.kind !== 'open' || this.#state.greeted.level === 0) return undefined
+    return { teamId: this.#ports.principal.teamId, executorId: this.#state.greeted.executorId }
+  }
+
+  /** Begins a run that was asked for over HTTP; ignored when that is under way. */
+  takeUp(start: QueuedStart): void {
+    const state = this.#state
+    const { generationId } = start
+    if (state.kind !== 'open' || this.#takingUp.has(generationId) || state.runs.has(generationId)) return
+    this.#takingUp.add(generationId)
+    takeUp(this.#ports, start, state)
+      .catch((thrown: unknown) => this.#ports.warn(`The run ${generationId} could not be begun.`, thrown))
+      .finally(() => this.#takingUp.delete(generationId))
   }
 
   openRuns(): RunKey[] {

@@ -6,6 +6,7 @@ import type { RunKey } from '#runs/ports'
 import { Connection } from './connection.ts'
 import { createInboxReader } from './inbox-reader.ts'
 import type { Channel, CommunicatorPorts, Principal } from './ports.ts'
+import { createStartReader } from './start-reader.ts'
 
 /**
  * Who is connected to this replica. The connection that holds an executor owns its runs; the newest wins. Commands for runs that are
@@ -32,13 +33,18 @@ export function createExecutorCommunicator(ports: CommunicatorPorts): ExecutorCo
   const connections = new Set<Connection>()
   const byExecutor = new Map<string, Connection>()
   const inbox = createInboxReader(ports, connections)
+  const starts = createStartReader(ports, byExecutor)
   const openKeys = (): RunKey[] => [...connections].flatMap((connection) => connection.openRuns())
 
   ports.presence.onWake((key) => {
-    inbox.look(openKeys().filter((open) => open.generationId === key.generationId))
+    const open = openKeys().filter(({ generationId }) => generationId === key.generationId)
+    if (open.length > 0) inbox.look(open)
+    else starts.look(key.generationId)
   })
   const poll = setInterval(() => inbox.look(openKeys()), limits.inboxPollMs)
   poll.unref()
+  const startsPoll = setInterval(() => starts.look(), limits.startsPollMs)
+  startsPoll.unref()
 
   return {
     connect(channel, principal) {
@@ -53,6 +59,7 @@ export function createExecutorCommunicator(ports: CommunicatorPorts): ExecutorCo
             ?.close(closeCodes.superseded, 'a newer connection of this executor has taken over')
           byExecutor.set(executorKey, connection)
           inbox.look(connection.openRuns())
+          starts.look()
         },
         onClosed(greeted) {
           connections.delete(connection)
@@ -71,6 +78,7 @@ export function createExecutorCommunicator(ports: CommunicatorPorts): ExecutorCo
     }),
     async close() {
       clearInterval(poll)
+      clearInterval(startsPoll)
       const closing = [...connections]
       for (const connection of closing) connection.close(closeCodes.restart, 'this Maestro is stopping')
       await Promise.all(closing.map((connection) => connection.settled()))

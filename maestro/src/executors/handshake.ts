@@ -38,13 +38,24 @@ export async function greet(ports: ConnectionPorts, handshake: Handshake): Promi
 function toRecord(ports: ConnectionPorts, handshake: Handshake): ExecutorRecord {
   const { teamId, name: principal } = ports.principal
   const { executor } = handshake
+  // Postgres keeps no NUL.
+  const tools = [...new Set(handshake.known_tools.map((tool) => tool.replaceAll('\0', '').toWellFormed()))]
   if (!handshake.protocol || !executor) {
     const executorId = `seed-${ports.brain.mintId()}`
     const unnamed = { version: '', os: '', arch: '' }
-    return { teamId, executorId, principal, level: 0, journalId: executorId, name: handshake.client_type, ...unnamed }
+    return {
+      teamId,
+      executorId,
+      principal,
+      level: 0,
+      journalId: executorId,
+      name: handshake.client_type,
+      ...unnamed,
+      tools,
+    }
   }
   const { id, journal_id, name, version, os, arch } = executor
-  return { teamId, executorId: id, principal, level: 1, journalId: journal_id, name, version, os, arch }
+  return { teamId, executorId: id, principal, level: 1, journalId: journal_id, name, version, os, arch, tools }
 }
 
 function welcome(ports: ConnectionPorts, greeted: Greeted): void {

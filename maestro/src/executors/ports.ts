@@ -1,6 +1,6 @@
-import type { Handshake, RunMode } from '@codegen/protocol/wire'
+import type { Handshake, RunLimits, RunMode } from '@codegen/protocol/wire'
 import type { LogEntry, SavedEntry } from '#runs/log-entry'
-import type { BrainPorts, LoadedRun, RunKey, Toolbelt, WaitingInput } from '#runs/ports'
+import type { BrainPorts, LoadedRun, RunKey, RunSummaryChange, Toolbelt, WaitingInput } from '#runs/ports'
 
 /** Who is behind a connection, as its token tells. */
 export type Principal = { readonly teamId: string; readonly name: string }
@@ -16,6 +16,8 @@ export type ExecutorRecord = {
   readonly version: string
   readonly os: string
   readonly arch: string
+  /** Names of the tools it says it has. */
+  readonly tools: readonly string[]
 }
 
 /** The outcome of a claim: `superseded` names the epoch that is in force. */
@@ -38,6 +40,8 @@ export type NewRun = RunKey & {
   readonly epoch: number
   readonly clientRef: string
   readonly level: 0 | 1
+  /** It was asked for over HTTP and is on record as queued. */
+  readonly isQueued: boolean
   readonly prompt: string
   readonly cwd: string
   readonly mode: RunMode
@@ -47,6 +51,27 @@ export type NewRun = RunKey & {
   /** System prompt and tool list, by digest. */
   readonly texts: readonly { readonly digest: string; readonly body: string }[]
 }
+
+/** What somebody asked of an executor over HTTP: on record before it is acknowledged, and a run with a log once a connection of it takes it up. */
+export type QueuedStart = RunKey & {
+  readonly sessionId: string
+  readonly executorId: string
+  readonly clientRef: string
+  /** Who asked. */
+  readonly by: string
+  readonly prompt: string
+  readonly cwd: string
+  readonly mode: RunMode
+  readonly model: string
+  readonly limits?: RunLimits | undefined
+  /** It goes on with a conversation there is. */
+  readonly isContinued: boolean
+}
+
+/** `duplicate` is a run of the same `client_ref`; `crowded`: too many wait for this executor already. */
+export type QueueOutcome =
+  | { readonly kind: 'queued' | 'unknown' | 'level' | 'crowded' }
+  | { readonly kind: 'duplicate'; readonly generationId: string; readonly sessionId: string }
 
 /** `duplicate` names the run that the same `client_ref` started before. */
 export type NewRunOutcome =
@@ -77,6 +102,17 @@ export type ExecutorStore = {
   load(key: RunKey): Promise<LoadedRun>
   /** Puts a run on record with its first entries, in one statement fenced by the executor's epoch. */
   start(run: NewRun): Promise<NewRunOutcome>
+  /** Puts a start on record for the executor to take up, once for each `clientRef`. */
+  queue(start: QueuedStart): Promise<QueueOutcome>
+  /** The starts that wait for these executors, or the one of them with this id. */
+  queuedStarts(
+    executors: readonly { readonly teamId: string; readonly executorId: string }[],
+    generationId?: string,
+  ): Promise<readonly QueuedStart[]>
+  /** The start of a run that nobody has taken up yet. */
+  queuedStart(key: RunKey): Promise<QueuedStart | undefined>
+  /** Ends a run that nobody has taken up, with its whole log. False when somebody has, or it has ended. */
+  endQueued(key: RunKey, entries: readonly LogEntry[], end: RunSummaryChange): Promise<boolean>
   /** Says that the run waits for its executor. */
   park(key: RunKey, epoch: number): Promise<void>
   /** The ended runs of a conversation, oldest first; undefined when this executor has no such session. */
@@ -99,6 +135,8 @@ export type Presence = {
   /** Tells the owner of a run, wherever it is, to look into the run's inbox. */
   wake(key: RunKey): void
   onWake(listener: (key: RunKey) => void): void
+  /** Which of these executors are connected, and to which replica. Fails where nobody can say. */
+  whereAre(teamId: string, executorIds: readonly string[]): Promise<ReadonlyMap<string, string>>
 }
 
 /** One connection's way out. `send` never waits; a connection that does not read is closed. */
@@ -137,4 +175,30 @@ export type Greeted = {
   readonly handshake: Handshake
   /** Runs it had open before. */
   readonly runs: readonly ClaimedRun[]
+}
+
+/** An executor as lists show it. */
+export type ListedExecutor = {
+  readonly executor_id: string
+  readonly name: string
+  readonly version: string
+  readonly os: string
+  readonly arch: string
+  readonly level: number
+  readonly tools: readonly string[]
+  readonly runs_open: number
+  readonly runs_queued: number
+  readonly created_at: string
+  /** When it was last let in. */
+  readonly welcomed_at: string
+}
+
+/** Executors as people look for them. */
+export type ExecutorList = {
+  /** In the order of their ids, after `after`; `next` is the last one of this page, unless it is the last page. */
+  list(
+    teamId: string,
+    page: { readonly limit: number; readonly after?: string | undefined },
+  ): Promise<{ readonly executors: readonly ListedExecutor[]; readonly next: string | undefined }>
+  find(teamId: string, executorId: string): Promise<ListedExecutor | undefined>
 }

@@ -9,14 +9,21 @@ import { dialectNamed } from '#runs/dialects'
 import { Drive } from '#runs/drive'
 import { unshown } from '#runs/log-entry'
 import type { EntryInternal, LogEntry, RunBounds } from '#runs/log-entry'
+import { toListedPrompt } from '#runs/listed-prompt'
 import type { RequestStyle } from '#runs/ports'
 import { createTranscript } from '#runs/request-text'
 import { foldRun } from '#runs/run'
 import { toFrameText } from './frames.ts'
 import type { OwnedRuns } from './owned-runs.ts'
-import type { ConnectionPorts, Greeted, NewRun } from './ports.ts'
+import type { ConnectionPorts, Greeted, NewRun, QueuedStart } from './ports.ts'
 
-type RunStart = { readonly greeted: Greeted; readonly runs: OwnedRuns; readonly start: StartRun }
+type RunStart = {
+  readonly greeted: Greeted
+  readonly runs: OwnedRuns
+  readonly start: StartRun
+  /** The names of a run that was asked for over HTTP and is on record as queued. */
+  readonly queued?: Pick<QueuedStart, 'generationId' | 'sessionId'>
+}
 
 /**
  * Puts a run on record with its bootstrap calls, in one statement, and drives it from there. Repeated, it answers with the run the same
@@ -32,7 +39,7 @@ export async function startRun(ports: ConnectionPorts, asked: RunStart): Promise
   const outcome = await ports.store.start(run)
   if (outcome.kind === 'superseded')
     throw new Failure('executor.superseded', 'This connection does not own its executor any more.')
-  if (greeted.level === 1)
+  if (greeted.level === 1 && !asked.queued)
     confirm(ports, start.client_ref, outcome.kind === 'duplicate' ? { ...outcome, duplicate: true } : run)
   if (outcome.kind === 'duplicate') return
 
@@ -81,10 +88,11 @@ function confirm(
   )
 }
 
-async function toNewRun(ports: ConnectionPorts, { greeted, runs, start }: RunStart, model: string): Promise<NewRun> {
+async function toNewRun(ports: ConnectionPorts, asked: RunStart, model: string): Promise<NewRun> {
+  const { greeted, runs, start, queued } = asked
   const { teamId } = ports.principal
-  const generationId = ports.brain.mintId()
-  const sessionId = start.session_id ?? ports.brain.mintId()
+  const generationId = queued?.generationId ?? ports.brain.mintId()
+  const sessionId = queued?.sessionId ?? start.session_id ?? ports.brain.mintId()
   const style = ports.brain.model.requestStyle({ model, sessionId })
   const dialect = dialectNamed(style.dialect)
   const earlier = await earlierConversation(ports, { greeted, sessionId: start.session_id, dialect })
@@ -103,7 +111,11 @@ async function toNewRun(ports: ConnectionPorts, { greeted, runs, start }: RunSta
         mode: start.mode,
         model,
       },
-      { earlier, dialect, internal: { ...toInternal(style, bounds), ...toTrace(start.traceparent) } },
+      {
+        earlier,
+        dialect,
+        internal: { ...toInternal(style, bounds), ...toTrace(start.traceparent), ...toOrigin(queued) },
+      },
     ),
     unshown({
       type: 'toolbelt',
@@ -123,6 +135,7 @@ async function toNewRun(ports: ConnectionPorts, { greeted, runs, start }: RunSta
     epoch: greeted.epoch,
     clientRef: start.client_ref,
     level: greeted.level,
+    isQueued: queued !== undefined,
     prompt: toListedPrompt(start.prompt),
     cwd: start.cwd,
     mode: start.mode,
@@ -150,6 +163,11 @@ function toTrace(traceparent: string | undefined): EntryInternal {
   return traceparent === undefined ? {} : { traceparent }
 }
 
+/** An executor knows nothing of a run that was asked for elsewhere: its calls say where it works. */
+function toOrigin(queued: RunStart['queued']): EntryInternal {
+  return queued ? { remote: true } : {}
+}
+
 /** What is not said is what runs of the first release were: chat, without options. */
 function toInternal({ dialect, options }: RequestStyle, limits: RunBounds): EntryInternal {
   return {
@@ -169,14 +187,6 @@ async function earlierConversation(
   if (earlier === undefined)
     throw new Failure('run.unknown', `There is no ended run in a session ${sessionId} of this executor.`)
   return toConversation(earlier, dialect)
-}
-
-/** What a list shows of a prompt: its beginning, on one line, and nothing Postgres cannot hold. */
-function toListedPrompt(prompt: string): string {
-  return prompt
-    .slice(0, 500)
-    .replaceAll(/\p{Cc}+/gu, ' ')
-    .toWellFormed()
 }
 
 function toBounds(asked: RunLimits | undefined): RunBounds {

@@ -4,15 +4,32 @@ import { Failure, failures, toFailure } from '@codegen/protocol/failure'
 import type { Principal } from '#executors/ports'
 import type { HttpPorts } from './ports.ts'
 import { healthRoutes } from '#http/routes/health'
+import { cancelRunRoute } from '#http/routes/cancel-run'
+import { executorsRoutes } from '#http/routes/executors'
+import { listRunsRoute } from '#http/routes/list-runs'
 import { metricsRoute } from '#http/routes/metrics'
+import { runRoute } from '#http/routes/run'
 import { runEventsRoute } from '#http/routes/run-events'
-import { runInputRoute, runsRoutes } from '#http/routes/runs'
+import { runInputRoute } from '#http/routes/run-input'
+import { startRunRoute } from '#http/routes/start-run'
 
 declare module 'fastify' {
   interface FastifyRequest {
     principal: Principal
   }
 }
+
+/** Everything that needs a token. */
+const guardedRoutes = [
+  metricsRoute,
+  listRunsRoute,
+  startRunRoute,
+  runRoute,
+  runEventsRoute,
+  cancelRunRoute,
+  runInputRoute,
+  executorsRoutes,
+] as const
 
 /** Maestro's HTTP: all but the health routes need a token. Errors are `{error: {code, message, hint?}}`. */
 export function createApp(ports: HttpPorts): FastifyInstance {
@@ -42,10 +59,7 @@ export function createApp(ports: HttpPorts): FastifyInstance {
       Object.defineProperty(request, 'principal', { value: principal })
       next()
     })
-    metricsRoute(guarded, ports)
-    runsRoutes(guarded, ports)
-    runInputRoute(guarded, ports)
-    runEventsRoute(guarded, ports)
+    for (const route of guardedRoutes) route(guarded, ports)
     done()
   })
   return app
@@ -57,8 +71,10 @@ function unauthenticated(): Principal {
 
 function toHttpFailure(thrown: unknown): Failure {
   if (thrown instanceof Failure || !(thrown instanceof Error)) return toFailure(thrown)
-  if ('validation' in thrown || ('statusCode' in thrown && Number(thrown.statusCode) < 500)) {
-    return new Failure('request.invalid', thrown.message, { cause: thrown })
-  }
+  const status = 'statusCode' in thrown ? Number(thrown.statusCode) : 500
+  if (status === 413) return new Failure('message.too_big', 'The body is bigger than this takes.', { cause: thrown })
+  if (status === 415)
+    return new Failure('request.media_type', 'The body has to be JSON: send "Content-Type: application/json".')
+  if ('validation' in thrown || status < 500) return new Failure('request.invalid', thrown.message, { cause: thrown })
   return toFailure(thrown)
 }

@@ -1,4 +1,4 @@
-import type { ExecutorStore, Presence, Principal } from '#executors/ports'
+import type { ExecutorList, ExecutorStore, Presence, Principal } from '#executors/ports'
 import type { EventBus, RunList, RunLog } from '#runs/ports'
 
 /** Tells who is behind a request from its Authorization header. Fails with server.unauthenticated. */
@@ -11,6 +11,7 @@ export type ReadyCheck = { readonly name: string; check(): Promise<void> }
 export type HttpPorts = {
   readonly authenticate: Authenticate
   readonly runs: RunList
+  readonly executors: ExecutorList
   readonly log: RunLog
   readonly bus: EventBus
   readonly store: ExecutorStore
@@ -20,4 +21,6 @@ export type HttpPorts = {
   metrics(): Promise<{ readonly contentType: string; readonly text: string }>
   warn(message: string, thrown: unknown): void
   mintId(): string
+  /** The model of a run that names none; see ModelClient.defaultModel. */
+  defaultModel(signal: AbortSignal): Promise<string>
 }

@@ -3,19 +3,19 @@ import type { Database, Query } from './database.ts'
 
 const raiseSql = `
 UPDATE executors
-   SET epoch = epoch + 1, journal_id = $4, name = $5, version = $6, os = $7, arch = $8, level = $9, welcomed_at = now()
- WHERE team_id = $1 AND executor_id = $2 AND principal = $3 AND epoch = $10
+   SET epoch = epoch + 1, journal_id = $4, name = $5, version = $6, os = $7, arch = $8, level = $9, tools = $10, welcomed_at = now()
+ WHERE team_id = $1 AND executor_id = $2 AND principal = $3 AND epoch = $11
 RETURNING epoch`
 
 const insertSql = `
-INSERT INTO executors (team_id, executor_id, principal, journal_id, name, version, os, arch, level, epoch)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING RETURNING epoch`
+INSERT INTO executors (team_id, executor_id, principal, journal_id, name, version, os, arch, level, tools, epoch)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT DO NOTHING RETURNING epoch`
 
 const standingSql = `SELECT epoch, principal FROM executors WHERE team_id = $1 AND executor_id = $2`
 
 const claimRunsSql = `
 WITH open AS (
-  SELECT generation_id FROM runs WHERE team_id = $1 AND executor_id = $2 AND finished_at IS NULL ORDER BY generation_id FOR UPDATE)
+  SELECT generation_id FROM runs WHERE team_id = $1 AND executor_id = $2 AND finished_at IS NULL AND status <> 'queued' ORDER BY generation_id FOR UPDATE)
 UPDATE runs SET epoch = $3, length = length + 1, claims = claims + 1, status = 'running', parked_at = NULL
   FROM open WHERE runs.team_id = $1 AND runs.generation_id = open.generation_id
 RETURNING runs.generation_id, session_id, client_ref, length, claims`
@@ -52,8 +52,8 @@ export function claimExecutor(database: Database, start: ClaimStart): Promise<Cl
 
 async function raiseEpoch(query: Query, start: ClaimStart): Promise<number | Exclude<Claim, { kind: 'claimed' }>> {
   const { executor, namedEpoch } = start
-  const { teamId, executorId, principal, journalId, name, version, os, arch, level } = executor
-  const values = [teamId, executorId, principal, journalId, name, version, os, arch, level]
+  const { teamId, executorId, principal, journalId, name, version, os, arch, level, tools } = executor
+  const values = [teamId, executorId, principal, journalId, name, version, os, arch, level, tools]
   if (namedEpoch !== undefined) {
     const raised = await query<{ epoch: number }>({ text: raiseSql, values: [...values, namedEpoch] })
     if (raised.rows[0]) return raised.rows[0].epoch

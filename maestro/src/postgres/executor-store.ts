@@ -8,6 +8,7 @@ import type { LoadedRun, RunKey } from '#runs/ports'
 import { claimExecutor } from './claim.ts'
 import type { Database } from './database.ts'
 import { commandsOf, writeCommand } from './inbox.ts'
+import { endQueued, queuedStart, queuedStarts, queueStart } from './queued-runs.ts'
 import { toEntryColumns, unfoldEntries } from './run-log.ts'
 
 const internalReader = Compile(EntryInternal)
@@ -20,7 +21,9 @@ session AS (
 run AS (
   INSERT INTO runs (team_id, generation_id, session_id, executor_id, epoch, client_ref, level, prompt, cwd, mode, model, limits, length, status)
   SELECT $1, $2, $3, executor_id, $5, $6, $7, $8, $9, $10, $11, $12::json, $13, 'running' FROM owner
-  ON CONFLICT (team_id, executor_id, client_ref) DO NOTHING RETURNING generation_id),
+  ON CONFLICT (team_id, executor_id, client_ref) DO UPDATE SET epoch = excluded.epoch, length = excluded.length, status = 'running', parked_at = NULL
+     WHERE runs.status = 'queued' AND runs.generation_id = excluded.generation_id
+  RETURNING generation_id),
 texts AS (
   INSERT INTO run_texts (team_id, digest, body)
   SELECT $1, text.digest, text.body FROM run, unnest($18::text[], $19::text[]) AS text(digest, body) ON CONFLICT DO NOTHING)
@@ -57,6 +60,10 @@ export function createExecutorStore(database: Database, server: string): Executo
       claimExecutor(database, { executor, namedEpoch, server }),
     load: (key) => loadRun(database, key),
     start: (run) => startRun(database, run),
+    queue: (start) => queueStart(database, start),
+    queuedStarts: (executors, generationId) => queuedStarts(database, executors, generationId),
+    queuedStart: (key) => queuedStart(database, key),
+    endQueued: (key, entries, end) => endQueued(database, key, { entries, end }),
     async park(key, epoch) {
       await database.query({ text: parkSql, values: [key.teamId, key.generationId, epoch] })
     },
@@ -78,6 +85,8 @@ export function createExecutorStore(database: Database, server: string): Executo
 async function startRun(database: Database, run: NewRun): Promise<NewRunOutcome> {
   const { rowCount } = await database.query({ name: 'start', text: startSql, values: startValues(run) })
   if (rowCount && rowCount > 0) return { kind: 'started' }
+  // Whoever took it up or ended it, this connection does not drive it.
+  if (run.isQueued) return { kind: 'superseded' }
   const { rows } = await database.query<{ generation_id: string; session_id: string }>({
     text: earlierSql,
     values: [run.teamId, run.executorId, run.clientRef],

@@ -31,7 +31,7 @@ SELECT finished_at IS NOT NULL AS finished,
 
 const commandsSql = `
 SELECT team_id, generation_id, client_ref, type, payload FROM run_inbox
- WHERE taken_at IS NULL AND (team_id, generation_id) IN (SELECT * FROM unnest($1::text[], $2::text[]))
+ WHERE taken_at IS NULL AND type <> 'start_run' AND (team_id, generation_id) IN (SELECT * FROM unnest($1::text[], $2::text[]))
    AND generation_id || ' ' || client_ref <> ALL ($3::text[]) ORDER BY inbox_id`
 
 const cancelReader = Compile(Type.Object({ reason: Type.String(), by: Type.String() }))

@@ -39,6 +39,7 @@ const executor: ExecutorRecord = {
   version: '0',
   os: 'linux',
   arch: 'x64',
+  tools: ['Shell'],
 }
 
 function newRun(more: Partial<NewRun> = {}): NewRun {
@@ -51,6 +52,7 @@ function newRun(more: Partial<NewRun> = {}): NewRun {
     epoch: 1,
     clientRef: randomUUID(),
     level: 1,
+    isQueued: false,
     prompt: 'go',
     cwd: '/p',
     mode: 'auto',
@@ -171,7 +173,7 @@ test('a repeated start finds its run, and a stale connection starts none', async
   })
   await store.claim(executor, 1)
   t.same(await store.start(newRun()), { kind: 'superseded' })
-  t.equal((await list.list({ teamId: 'default' }, 10)).length, 1)
+  t.equal((await list.list({ teamId: 'default' }, { limit: 10 })).runs.length, 1)
 })
 
 test('what a tool may print is kept and given back byte for byte', async (t) => {

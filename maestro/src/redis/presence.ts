@@ -51,6 +51,11 @@ export function createRedisPresence(ports: PresencePorts): Presence & { close():
       })
       listening.subscribe(wakeChannel).catch(ignore)
     },
+    async whereAre(teamId, executorIds) {
+      if (executorIds.length === 0) return new Map()
+      const servers = await redis.mget(executorIds.map((id) => toName(teamId, id)))
+      return new Map(executorIds.flatMap((id, index) => (servers[index] ? [[id, servers[index]]] : [])))
+    },
     close() {
       clearInterval(refresh)
       listening.disconnect()

@@ -222,5 +222,6 @@ export function toRunTool(drive: Drive, toolId: string): RunTool | undefined {
     ...(traceparent === undefined ? {} : { traceparent }),
     ...(call.timeoutMs === undefined ? {} : { timeout_ms: call.timeoutMs }),
     ...(call.bootstrap ? { bootstrap: true } : {}),
+    ...(run.isRemote ? { cwd: run.cwd, mode: run.mode } : {}),
   }
 }

@@ -31,6 +31,8 @@ export const EntryInternal = Type.Object({
   wrong: Type.Optional(Type.Literal(true)),
   /** Of the first entry: what the run may use up. */
   limits: Type.Optional(RunBounds),
+  /** Of the first entry: the run was asked for over HTTP, and its executor has yet to hear of it. */
+  remote: Type.Optional(Type.Literal(true)),
   /** Of the first entry: the trace its asker began, so that whoever owns the run continues it. */
   traceparent: Type.Optional(Type.String()),
   /** Of the first entry: how the run's requests are written; absent: chat. */

@@ -196,13 +196,28 @@ export type ListedRun = {
   readonly last_event_id: string
 }
 
-/** Which runs a list may show: those of a team, or of one of its executors. */
-export type RunFilter = { readonly teamId: string; readonly executorId?: string }
+/** Which runs a list may show: those of a team, and of them what else is named. Times are ISO 8601. */
+export type RunFilter = {
+  readonly teamId: string
+  readonly executorId?: string | undefined
+  readonly sessionId?: string | undefined
+  readonly statuses?: readonly string[] | undefined
+  readonly since?: string | undefined
+  readonly until?: string | undefined
+  /** Somewhere in the prompt, in whatever case. */
+  readonly text?: string | undefined
+}
+
+/** Where a page of a list ended; opaque outside of `RunList`. */
+export type ListCursor = { readonly createdAt: string; readonly generationId: string }
 
 /** Runs as people look for them. */
 export type RunList = {
-  /** The newest first. */
-  list(filter: RunFilter, limit: number): Promise<readonly ListedRun[]>
+  /** The newest first, after the place where the page before ended; `next` is where this one did, unless it is the last. */
+  list(
+    filter: RunFilter,
+    page: { readonly limit: number; readonly after?: ListCursor | undefined },
+  ): Promise<{ readonly runs: readonly ListedRun[]; readonly next: ListCursor | undefined }>
   /** The runs whose id begins so, two at the most. */
-  find(filter: RunFilter, idStart: string): Promise<readonly ListedRun[]>
+  find(filter: Pick<RunFilter, 'teamId' | 'executorId'>, idStart: string): Promise<readonly ListedRun[]>
 }

@@ -11,6 +11,10 @@ export type Run = {
   readonly cwd: string
   readonly mode: RunMode
   readonly model: string
+  /** It was asked for over HTTP: the executor is told with each call where it works. */
+  readonly isRemote: boolean
+  /** Why its executor's owner will have nothing of it. */
+  readonly refusal: string | undefined
   readonly dialect: DialectName
   /** What else each request carries, as JSON members. */
   readonly requestOptions: string
@@ -76,6 +80,8 @@ function startedRun(fact: RunFactOf<'run_started'>, entry: SavedEntry): Run {
     cwd,
     mode,
     model,
+    isRemote: entry.internal?.remote === true,
+    refusal: undefined,
     dialect: entry.internal?.dialect ?? 'chat',
     requestOptions: entry.internal?.request_options ?? '',
     bounds: entry.internal?.limits ?? {
@@ -108,7 +114,7 @@ function change(run: Run, entry: SavedEntry): Run {
       return openCall(run, fact, entry)
     case 'bootstrap_result':
     case 'tool_call_finished':
-      return closeCall(run, fact.payload.tool_id, entry)
+      return { ...closeCall(run, fact.payload.tool_id, entry), refusal: run.refusal ?? refusalIn(fact) }
     case 'agent_message':
       return answered(run, fact)
     case 'usage':
@@ -146,6 +152,10 @@ function openCall(run: Run, fact: RunFactOf<'tool_call'>, entry: SavedEntry): Ru
     openCalls: new Map([...run.openCalls, [tool_id, call]]),
     pendingRequests: run.pendingRequests.filter((request) => request.id !== requestId),
   }
+}
+
+function refusalIn({ payload }: RunFactOf<'bootstrap_result' | 'tool_call_finished'>): string | undefined {
+  return payload.error?.code === 'run.refused' ? payload.error.message : undefined
 }
 
 function closeCall(run: Run, toolId: string, entry: SavedEntry): Run {

@@ -3,18 +3,24 @@ import type { Ending, Safeguards } from '#runs/ports'
 import type { Run } from '#runs/run'
 
 /**
- * Says when a run must end for its own good (R15): it was cancelled, turns, tokens or seconds are used up, the same calls were asked for three times in
+ * Says when a run must end for its own good (R15): it was cancelled or refused, turns, tokens or seconds are used up, the same calls were asked for three times in
  * a row, or wrong ones more often than they are sent back.
  */
 export const safeguards: Safeguards = {
   endingOf(run, elapsedMs) {
-    return cancelled(run) ?? looping(run) ?? usedUp(run, elapsedMs)
+    return cancelled(run) ?? refused(run) ?? looping(run) ?? usedUp(run, elapsedMs)
   },
 }
 
 function cancelled(run: Run): Ending | undefined {
   if (!run.cancel) return undefined
   return { status: 'cancelled', error: { code: 'client.cancelled', message: run.cancel.reason } }
+}
+
+/** The owner of the executor's machine has the last word. */
+function refused(run: Run): Ending | undefined {
+  if (run.refusal === undefined) return undefined
+  return { status: 'refused', error: { code: 'run.refused', message: run.refusal } }
 }
 
 function looping(run: Run): Ending | undefined {

@@ -3,6 +3,7 @@ import type { Static } from 'typebox'
 import { GenerationId, SessionId, ToolId, Traceparent } from '#ids'
 import { limits } from '#limits'
 import { message } from './message.ts'
+import { RunMode } from './start-run.ts'
 
 /**
  * Maestro -> executor: run one tool.
@@ -16,6 +17,7 @@ export const RunTool = message('run_tool', {
   generation_id: GenerationId,
   parameters: Type.Record(Type.String(), Type.Unknown()),
   session_id: Type.Optional(SessionId),
+  mode: Type.Optional(RunMode),
   cwd: Type.Optional(Type.String({ maxLength: 4096 })),
   timeout_ms: Type.Optional(Type.Integer({ minimum: 1, maximum: limits.toolCallMsMax })),
   bootstrap: Type.Optional(Type.Boolean()),

@@ -11,22 +11,35 @@ import { readEvents } from '#runs/event-reader'
 import type { EventSink } from '#runs/event-reader'
 import type { RunKey } from '#runs/ports'
 import type { HttpPorts } from '#http/ports'
-import { findRun } from './runs.ts'
+import { answers, RunParams } from '#http/schemas'
+import { findRun } from './run.ts'
 
-const EventsParams = Type.Object({ id: Type.String({ pattern: '^[A-Za-z0-9-]{1,128}$' }) })
 const EventsQuery = Type.Object(
   { after: Type.Optional(Type.String({ maxLength: 40 })) },
   { additionalProperties: false },
 )
+
+const schema = {
+  summary: 'The events of a run, as they happen, to its end',
+  params: RunParams,
+  querystring: EventsQuery,
+  headers: Type.Object({ 'last-event-id': Type.Optional(Type.String({ maxLength: 40 })) }),
+  response: answers(
+    { 200: { description: 'Server-sent events', content: { 'text/event-stream': { schema: Type.String() } } } },
+    400,
+    404,
+    503,
+  ),
+}
 
 /**
  * `GET /v1/runs/:id/events`: the run's events as server-sent events, from its beginning or after `Last-Event-ID` (or `?after=`), to its end, with
  * the same ids on every replica. A viewer that does not read is dropped.
  */
 export function runEventsRoute(app: FastifyInstance, ports: HttpPorts): void {
-  app.get<{ Params: Static<typeof EventsParams>; Querystring: Static<typeof EventsQuery> }>(
+  app.get<{ Params: Static<typeof RunParams>; Querystring: Static<typeof EventsQuery> }>(
     '/v1/runs/:id/events',
-    { schema: { params: EventsParams, querystring: EventsQuery } },
+    { schema },
     async (request, reply) => {
       const { teamId } = request.principal
       const { generation_id: generationId } = await findRun(ports, teamId, request.params.id)
