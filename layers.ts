@@ -12,7 +12,7 @@ export const layers: Readonly<Record<string, Layer>> = {
   'plugins/*': { packages: ['plugins/kit', 'protocol'], leaves: ['limits'], folders: {} },
   daemon: {
     packages: ['protocol', 'plugins/kit'],
-    leaves: ['config', 'log', 'metrics', 'limits', 'nearest-word'],
+    leaves: ['config', 'log', 'log-line', 'log-reader', 'metrics', 'limits', 'nearest-word'],
     folders: {
       link: ['calls'],
       local: ['calls', 'plugins', 'link'],
@@ -23,6 +23,7 @@ export const layers: Readonly<Record<string, Layer>> = {
       maestro: [],
       opentelemetry: ['calls', 'link'],
       service: [],
+      doctor: ['link', 'service'],
     },
     // A library of a technology stays in the folder of that technology.
     libraries: { ws: ['link'], undici: ['hands'], clipboardy: ['hands'], '@opentelemetry': ['opentelemetry'] },
@@ -62,7 +63,18 @@ export const layers: Readonly<Record<string, Layer>> = {
     typesOnlyBut: ['failure', 'limits', 'peer', 'socket-path', 'traceparent'].map(
       (entry) => `@codegen/protocol/${entry}`,
     ),
-    leaves: ['client', 'connect', 'dial', 'exit-code', 'limits', 'start-daemon', 'stop-daemon', 'version'],
+    leaves: [
+      'client',
+      'connect',
+      'dial',
+      'exit-code',
+      'limits',
+      'daemon-program',
+      'parse-news',
+      'start-daemon',
+      'stop-daemon',
+      'version',
+    ],
     folders: {
       commands: ['render', 'prompt', 'watch-run', 'with-client'],
       approvals: ['render'],

@@ -16,6 +16,7 @@ const conversations = [
   },
 ]
 
+tap.setTimeout(240_000)
 let system: System
 
 before(async () => {
@@ -57,4 +58,81 @@ test('a restart interrupts an open call, says so, and the run goes on', async (t
     .slice(0, 1)
     .map(toObject)
   t.match((await system.codegen(['log', id])).stdout, /sleep 600 {2}interrupted[^]*It was cut off\./)
+})
+
+const linesOf = (text: string) => text.trimEnd().split('\n').filter(Boolean)
+
+test('doctor says of each thing that it is well, or what to do, and shows no secret', async (t) => {
+  await system.codegen(['daemon', 'stop'])
+  const without = await system.codegen(['doctor'])
+  t.equal(without.code, 1)
+  t.match(without.stdout, /^ok {2}codegen .*Node 24/m)
+  t.match(without.stdout, /^NOT codegend {2}codegend is not running.*\n {14}codegen daemon start/m)
+  t.match(without.stdout, /^ok {2}disk .*GB free/m)
+  t.notMatch(without.stdout, /^... (maestro|model|postgres)/m)
+
+  const secret = { OPENAI_API_KEY: 'sk-canary-1234567890', CODEGEN_MODEL: 'nowhere-9' }
+  await system.codegen(['daemon', 'start'], { env: secret })
+  const wrong = await system.codegen(['doctor'])
+  t.equal(wrong.code, 1)
+  t.match(wrong.stdout, /^NOT model .*has no model nowhere-9; it offers scripted: set CODEGEN_MODEL\.$/m)
+  t.match(wrong.stdout, /^ok {2}postgres {2}PostgreSQL \d/m)
+  t.notMatch(wrong.stdout + wrong.stderr, /canary/)
+
+  await system.codegen(['daemon', 'restart'])
+  const well = await system.codegen(['doctor', '--json'])
+  t.equal(well.code, 0, well.stdout)
+  const checks = linesOf(well.stdout).map(toObject)
+  t.ok(checks.every(({ ok }) => ok))
+  const names = ['codegen', 'codegend', 'maestro', 'model', 'postgres', 'redis', 'tools']
+  t.same(
+    checks.map(({ name }) => name),
+    [...names, 'settings', 'folders', 'disk', 'sandbox', 'service'],
+  )
+})
+
+test('a Maestro that cannot start is told by doctor with its own reason', async (t) => {
+  await system.codegen(['daemon', 'stop'])
+  const env = { DATABASE_URL: 'postgres://user:canary@127.0.0.1:9/none' }
+  await system.codegen(['daemon', 'start'], { env })
+  const { code, stdout } = await system.codegen(['doctor'])
+  t.equal(code, 1)
+  t.match(stdout, /^NOT maestro .*Postgres.*\n {14}codegen logs tells more\.$/m)
+  t.notMatch(stdout, /canary/)
+  await system.codegen(['daemon', 'restart'])
+})
+
+test('logs shows the newest lines, filters them, follows, and works without codegend', async (t) => {
+  t.equal((await system.codegen(['--auto', 'greet'])).code, 0)
+  const last = await system.codegen(['logs', '-n', '3', '--json'])
+  t.match(linesOf(last.stdout).map(toObject), [{ source: 'codegend' }, { message: 'call' }, { message: 'call' }])
+
+  const following = system.startCodegen(['logs', '--follow', '--lines=0'])
+  t.teardown(() => following.kill())
+  let seen = ''
+  following.stdout?.on('data', (text: Buffer) => (seen += text.toString()))
+  const until = async (pattern: RegExp): Promise<void> => {
+    while (!pattern.test(seen)) await new Promise((resolve) => following.stdout?.once('data', resolve))
+  }
+  // It follows as soon as its connection is there; runs go on until one of their calls is seen.
+  const shown = until(/^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d info {2}call tool=Shell .*status=success/m)
+  let isShown = false
+  shown.then(() => (isShown = true)).catch(t.error)
+  while (!isShown) await system.codegen(['--auto', 'greet'])
+  const left = new Promise((resolve) => following.on('close', resolve))
+
+  const [id] = linesOf((await system.codegen(['runs', '--json'])).stdout).map((line) => toObject(line).generation_id)
+  const ofRun = linesOf((await system.codegen(['logs', '--run', id.slice(0, 8), '--json'])).stdout).map(toObject)
+  t.equal(ofRun.length, 4)
+  t.ok(ofRun.every(({ fields }) => fields.run === id))
+
+  await system.codegen(['daemon', 'stop'])
+  t.equal(await left, 0)
+  t.match(seen, /info {2}stopping/)
+  const warnings = await system.codegen(['logs', '--level', 'warn'])
+  t.match(warnings, { code: 0, stderr: '' })
+  t.notMatch(warnings.stdout, /info/)
+  t.equal(linesOf((await system.codegen(['logs', '-n', '7'])).stdout).length, 7)
+  t.match(await system.codegen(['logs', '--level', 'loud']), { code: 2, stderr: /--level takes info, warn or error/ })
+  t.match(await system.codegen(['logs', '-n', '-1']), { code: 2, stderr: /--lines takes a number/ })
 })

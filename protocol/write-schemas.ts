@@ -22,8 +22,8 @@ const Released = Type.Record(Type.String(), Type.Unknown())
 function renderFiles(): Map<string, string> {
   const descriptions = readDescriptions()
   const files = [...publishedSchemas()].map(([file, schema]): [string, string] => {
-    const { $id, title, ...rest } = schema
-    const description = descriptions.get(`${dirname(file)}/${title}`) ?? descriptions.get(title)
+    const { $id, title, description: own, ...rest } = schema
+    const description = own ?? descriptions.get(`${dirname(file)}/${title}`) ?? descriptions.get(title)
     if (description === undefined) throw new Error(`No docstring says what ${file} is.`)
     const whole = { $schema: 'https://json-schema.org/draft/2020-12/schema', $id, title, description, ...rest }
     return [`${file}.json`, `${JSON.stringify(whole, null, 2)}\n`]

@@ -298,10 +298,13 @@ test('bad command lines are one sentence and exit 2 (CL-11)', async (t) => {
     [['runs', 'the', 'tests'], /codegen -- "runs the tests"/],
     [['attach'], /takes the id/],
     [['status', '--auto'], /has no option --auto/],
-    [['doctor'], /does not exist yet/],
+    [['policy'], /does not exist yet/],
     [['stauts'], /did you mean codegen status/],
     [['log'], /takes the id/],
-    [['logs'], /did you mean codegen log/],
+    [['lgos'], /did you mean codegen logs/],
+    [['service'], /takes install, uninstall or status/],
+    [['service', 'start'], /takes install, uninstall or status/],
+    [['logs', '--quiet'], /has no option --quiet/],
     [[], /a conversation without one is not built yet/, { terminal: 80 }],
   ]
   const ends = cases.map(async ([words, sentence, options]) => {

@@ -4,7 +4,7 @@ import { createPeer } from '@codegen/protocol/peer'
 import type { Peer, PeerOptions, RequestOptions } from '@codegen/protocol/peer'
 import { parseTraceparent } from '@codegen/protocol/traceparent'
 import type { Connection } from './dial.ts'
-import { isQuestion, isRunEvent, isRunFinished } from './parse-news.ts'
+import { isLogLine, isQuestion, isRunEvent, isRunFinished } from './parse-news.ts'
 import { version } from './version.ts'
 
 type Parameters<Name extends keyof DaemonMethods> = DaemonMethods[Name]['parameters']
@@ -18,6 +18,8 @@ export type Client = {
   listRuns(limit: number): Promise<Result<'run/list'>['runs']>
   cancelRun(generationId: string, reason: string): Promise<void>
   status(): Promise<Result<'daemon/status'>>
+  doctor(): Promise<Result<'daemon/doctor'>>
+  tailLogs(parameters: Parameters<'logs/tail'>): Promise<Result<'logs/tail'>>
   /** Asks codegend to leave; a codegend of another version too. */
   shutdown(): Promise<Result<'daemon/shutdown'>>
   listTools(): Promise<Result<'tools/list'>['tools']>
@@ -30,6 +32,7 @@ export type Client = {
 export type ClientEvents = {
   event?(event: Notifications['run/event']): void
   finished?(outcome: Notifications['run/finished']): void
+  logLine?(line: Notifications['logs/line']): void
   /** After everything that came in one piece: the moment to write. */
   settled?(): void
   /** Makes this client one that answers questions. `signal` voids the question. */
@@ -95,6 +98,8 @@ function toMethods(peer: Peer<DaemonMethods>, introduced: Promise<unknown>): Omi
       await ask('run/cancel', { generation_id: generationId, reason })
     },
     status: () => ask('daemon/status', {}),
+    doctor: () => ask('daemon/doctor', {}),
+    tailLogs: (parameters) => ask('logs/tail', parameters),
     shutdown: () => peer.request('daemon/shutdown', {}),
     listTools: async () => (await ask('tools/list', {})).tools,
   }
@@ -106,13 +111,21 @@ function traceOfCaller(): Pick<Parameters<'run/start'>, 'traceparent'> {
   return traceparent !== undefined && parseTraceparent(traceparent) ? { traceparent } : {}
 }
 
-function toReceived({ event, finished, question }: ClientEvents): Pick<PeerOptions, 'methods' | 'notifications'> {
+function toReceived({
+  event,
+  finished,
+  logLine,
+  question,
+}: ClientEvents): Pick<PeerOptions, 'methods' | 'notifications'> {
   const notifications: PeerOptions['notifications'] = {
     'run/event'(news) {
       if (isRunEvent(news)) event?.(news)
     },
     'run/finished'(news) {
       if (isRunFinished(news)) finished?.(news)
+    },
+    'logs/line'(news) {
+      if (isLogLine(news)) logLine?.(news)
     },
   }
   if (!question) return { notifications }

@@ -3,10 +3,13 @@ import { cancel } from '#commands/cancel'
 import { restartDaemon } from '#commands/daemon-restart'
 import { startDaemon } from '#commands/daemon-start'
 import { stopDaemon } from '#commands/daemon-stop'
+import { doctor } from '#commands/doctor'
 import { help } from '#commands/help'
 import { log } from '#commands/log'
+import { logs } from '#commands/logs'
 import { run } from '#commands/run'
 import { runs } from '#commands/runs'
+import { installService, serviceStatus, uninstallService } from '#commands/service'
 import { status } from '#commands/status'
 import { tools } from '#commands/tools'
 import { showVersion } from '#commands/version'
@@ -20,10 +23,15 @@ export const commands: readonly Command[] = [
   attach,
   cancel,
   status,
+  doctor,
+  logs,
   tools,
   startDaemon,
   stopDaemon,
   restartDaemon,
+  installService,
+  uninstallService,
+  serviceStatus,
   help,
   showVersion,
 ]

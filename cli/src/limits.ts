@@ -34,6 +34,9 @@ export const limits = {
   paddingMax: 8,
   /** Keys that were typed before a question was on the screen do not answer it. */
   typedAheadMs: 50,
+  /** Of one line of codegen doctor, and of codegen logs. */
+  checkCharactersMax: 600,
+  logLineCharactersMax: 2_000,
   promptColumnMax: 60,
   runsListed: 50,
 } as const

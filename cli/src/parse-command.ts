@@ -58,8 +58,7 @@ function toParsed(command: Command, words: readonly string[], { split, commands 
 /** Words that will be commands one day: a prompt that begins with one is more likely meant as such. */
 const laterCommands = new Set([
   'resume',
-  'doctor',
-  'service',
+
   'plugins',
   'mcp',
   'acp',

@@ -1,4 +1,4 @@
-import type { ApprovalQuestion } from '@codegen/protocol/local'
+import type { ApprovalQuestion, LogLine } from '@codegen/protocol/local'
 import type { RunEvent, RunFinished } from '@codegen/protocol/wire'
 
 /** Whether codegend's words are an event; what is inside its payload is looked at where it is shown. */
@@ -32,9 +32,15 @@ export function isQuestion(news: unknown): news is ApprovalQuestion {
   )
 }
 
+/** Whether they are a line of the log. */
+export function isLogLine(news: unknown): news is LogLine {
+  return isObject(news) && logLineFields.every((field) => typeof news[field] === 'string') && isObject(news['fields'])
+}
+
+const logLineFields = ['time', 'level', 'source', 'message']
 const usageFields = ['turns', 'input_tokens', 'output_tokens', 'cached_tokens']
 const questionFields = ['tool_id', 'generation_id', 'tool_name', 'title']
 
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+export function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

@@ -1,6 +1,7 @@
 import type { ChildProcess } from 'node:child_process'
 import { Failure } from '@codegen/protocol/failure'
 import { limits } from '#limits'
+import { daemonProgram } from './daemon-program.ts'
 import { dial } from './dial.ts'
 import type { Connection } from './dial.ts'
 
@@ -40,20 +41,14 @@ const smallHeap = ['--max-semi-space-size=1']
 
 function spawnDaemon(socketPath: string, stderr: number): ChildProcess {
   const { spawn } = process.getBuiltinModule('node:child_process')
-  const { resolve } = process.getBuiltinModule('node:path')
-  const conditions = process.execArgv.filter((option) => option.startsWith('--conditions'))
-  const daemon = spawn(
-    process.execPath,
-    [...conditions, ...smallHeap, resolve(import.meta.dirname, '../../daemon/bin/codegend.js')],
-    {
-      detached: true,
-      stdio: ['ignore', 'ignore', stderr],
-      // A daemon must not keep the folder busy it happened to be started in.
-      cwd: '/',
-      // What was relative to this folder is not to the daemon's.
-      env: process.env['CODEGEN_SOCKET'] ? { ...process.env, CODEGEN_SOCKET: socketPath } : process.env,
-    },
-  )
+  const daemon = spawn(process.execPath, [...smallHeap, ...daemonProgram()], {
+    detached: true,
+    stdio: ['ignore', 'ignore', stderr],
+    // A daemon must not keep the folder busy it happened to be started in.
+    cwd: '/',
+    // What was relative to this folder is not to the daemon's.
+    env: process.env['CODEGEN_SOCKET'] ? { ...process.env, CODEGEN_SOCKET: socketPath } : process.env,
+  })
   // That it could not be spawned shows in its having no pid.
   daemon.on('error', () => undefined)
   return daemon

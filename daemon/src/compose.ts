@@ -22,13 +22,14 @@ import type { PrivateMaestro } from '#maestro/private-maestro'
 import type { Traces } from '#opentelemetry/traces'
 import { composeCalls } from './compose-calls.ts'
 import type { CallsSide } from './compose-calls.ts'
+import type { Check } from '@codegen/protocol/wire'
 import type { Config } from './config.ts'
 import type { Log } from './log.ts'
 import { toStatus } from './to-status.ts'
 
 /** Everything of a codegend but its socket. */
 export type Parts = {
-  readonly daemon: Omit<LocalDaemon, 'shutdown'>
+  readonly daemon: Omit<LocalDaemon, 'shutdown' | 'logs'>
   /** In reverse: open calls and their processes end, then the link, then its own Maestro. */
   stop(): Promise<void>
 }
@@ -78,8 +79,13 @@ export function compose(options: ComposeOptions): Parts {
       logFile: join(home, 'log', 'codegend.log'),
       ...options,
     })
+  const side = { link, shown: target.shown, isOwn: maestro !== undefined, access }
+  const doctor = async (signal: AbortSignal): Promise<Check[]> => {
+    const { lookAround } = await import('#doctor/doctor')
+    return lookAround({ ...side, toolNames: calls.host.toolNames, environment: config.environment }, signal)
+  }
   return {
-    daemon: { ...desk, status, tools: calls.host.list, approvals: calls.approvals },
+    daemon: { ...desk, status, doctor, tools: calls.host.list, approvals: calls.approvals },
     async stop() {
       await calls.stop()
       stopRuns()

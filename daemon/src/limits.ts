@@ -114,9 +114,21 @@ export const limits = {
   /** A line of its output; longer ones are cut. */
   maestroLineCharactersMax: 8_000,
 
+  /** A program that is only asked whether it works gets this long. */
+  probeMsMax: 3_000,
+  /** A command that tells the system about the login service. */
+  serviceCommandMsMax: 40_000,
+  shownCommandCharactersMax: 300,
+  /** Less than this much room and Postgres may not be able to write. */
+  diskFreeBytesMin: 500_000_000,
+
   /** The log is five files of this size at most. */
   logFileBytesMax: 10 * 1024 * 1024,
   logFilesMax: 5,
+  /** Read at once when the end of the log is looked for. */
+  logPieceBytes: 256 * 1024,
+  /** Bytes of found lines one answer holds at most; more lines than that fit are not sent. */
+  logAnswerBytesMax: 8 * 1024 * 1024,
 
   /** Redirects one fetch follows at most, whatever its tool allows. */
   fetchRedirectsMax: 5,

@@ -12,6 +12,14 @@ export type Log = {
   error(message: string, error: unknown, fields?: LogFields): void
 }
 
+/** The log as whoever opened it has it. */
+type OpenLog = Log & {
+  /** Tells of each line as it is written. Returns the end of that. */
+  subscribe(listener: (line: string) => void): () => void
+  /** Writes what is waiting. */
+  close(): Promise<void>
+}
+
 type Level = keyof Log
 type Write = (level: Level, message: string, fields: LogFields) => void
 
@@ -19,16 +27,27 @@ type Write = (level: Level, message: string, fields: LogFields) => void
  * The log of this process: JSON lines by pino in a file of mode 0600, five files of 10 MB at most. pino is loaded beside everything else that starts;
  * lines until then are kept. `close` writes them all.
  */
-export function openLog(path: string): Log & { close(): Promise<void> } {
+export function openLog(path: string): OpenLog {
+  const listeners = new Set<(line: string) => void>()
   const file = openRotatedFile(path)
   const early: Parameters<Write>[] = []
   let write: Write = (...line) => void early.push(line)
   const loaded = import('pino').then(({ pino }) => {
-    const logger = pino({ base: { pid: process.pid } }, { write: (line: string) => file.write(line) })
+    const logger = pino({ base: { pid: process.pid } }, { write: take })
     write = (level, message, fields) => logger[level](fields, message)
     for (const line of early) write(...line)
   })
+
+  function take(line: string): void {
+    file.write(line)
+    for (const listener of listeners) listener(line)
+  }
+
   return {
+    subscribe(listener) {
+      listeners.add(listener)
+      return () => void listeners.delete(listener)
+    },
     info: (message, fields = {}) => write('info', message, fields),
     warn: (message, fields = {}) => write('warn', message, fields),
     error: (message, error, fields = {}) => write('error', message, { ...fields, err: error }),
@@ -75,11 +94,16 @@ function openAppending(path: string): { descriptor: number; size: number } {
   return { descriptor, size: fstatSync(descriptor).size }
 }
 
+/** The files of a log, newest first; those that are not there yet included. */
+export function logFiles(path: string): string[] {
+  return Array.from({ length: limits.logFilesMax }, (_, index) => (index === 0 ? path : `${path}.${index}`))
+}
+
 function rotate(path: string): void {
-  for (let index = limits.logFilesMax - 1; index > 0; index -= 1) {
-    const from = index === 1 ? path : `${path}.${index - 1}`
+  const files = logFiles(path)
+  for (let index = files.length - 1; index > 0; index -= 1) {
     try {
-      renameSync(from, `${path}.${index}`)
+      renameSync(files[index - 1] ?? path, files[index] ?? path)
     } catch {
       // There is no such file yet.
     }

@@ -7,6 +7,7 @@ const help = `codegend runs the tools of CodeGen on this machine. It dials Maest
   codegend             run in the foreground, until SIGTERM or Ctrl-C
   codegend --help      this
   codegend --version   its version
+  codegend service     install, uninstall or status: starting codegend at login; codegen service is the same
 
   CODEGEN_HOME         state, journal, log and config.json; default ~/.codegen
   CODEGEN_SOCKET       the Unix socket clients use
@@ -22,8 +23,10 @@ export async function main(args: readonly string[]): Promise<number> {
   const [first] = args
   if (first === '--help' || first === '-h') return print(help)
   if (first === '--version') return print(`${readVersion()}\n`)
-  if (first !== undefined) return complain(`codegend takes no "${first}"; see codegend --help.`, 2)
+  if (first !== undefined && !questions.has(first))
+    return complain(`codegend takes no "${first}"; see codegend --help.`, 2)
   try {
+    if (first !== undefined) return await answer(first, args.slice(1))
     const { startDaemon } = await import('./start-daemon.ts')
     const daemon = await startDaemon(process.env)
     stopOnSignals((reason) => daemon.stop(reason))
@@ -33,8 +36,25 @@ export async function main(args: readonly string[]): Promise<number> {
   } catch (error) {
     const failure = toFailure(error)
     if (failure.code === 'internal') process.stderr.write(`${inspect(error)}\n`)
-    return complain(failure.message, failure.code === 'config.invalid' ? 2 : 1)
+    return complain(
+      [failure.message, failure.hint].filter(Boolean).join(' '),
+      failure.code === 'config.invalid' ? 2 : 1,
+    )
   }
+}
+
+/** What is asked of this program instead of running it; `codegen` does, where no codegend runs. */
+const questions = new Set(['doctor', 'logs', 'service'])
+
+async function answer(first: string, args: readonly string[]): Promise<number> {
+  if (first === 'service') {
+    const { runServiceProgram } = await import('./service-program.ts')
+    const { lines, code } = await runServiceProgram(args, process.env)
+    print(lines.map((line) => `${line}\n`).join(''))
+    return code
+  }
+  const { askDoctor, askLogs } = await import('./ask-program.ts')
+  return print(first === 'doctor' ? await askDoctor(process.env) : await askLogs(args, process.env))
 }
 
 function print(text: string): number {

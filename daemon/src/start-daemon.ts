@@ -3,7 +3,6 @@ import { join } from 'node:path'
 import { Failure } from '@codegen/protocol/failure'
 import { findSocketPath } from '@codegen/protocol/socket-path'
 import { parseTarget } from '#link/target'
-import type { LocalDaemon } from '#local/ports'
 import { startLocalServer } from '#local/server'
 import { startPrivateMaestro } from '#maestro/private-maestro'
 import type { Traces } from '#opentelemetry/traces'
@@ -13,6 +12,7 @@ import { loadConfig } from './config.ts'
 import type { Config, Environment } from './config.ts'
 import { openLog } from './log.ts'
 import type { Log } from './log.ts'
+import { readLastLines } from './log-reader.ts'
 import { prepareHome } from './prepare-home.ts'
 import { readVersion } from './version.ts'
 
@@ -38,7 +38,8 @@ export async function startDaemon(environment: Environment): Promise<Daemon> {
   const home = prepareHome(config.home)
   const version = readVersion()
   const { path: socketPath, isDefault } = findSocketPath(environment, environment['HOME'] || homedir())
-  const log = openLog(join(home, 'log', 'codegend.log'))
+  const logFile = join(home, 'log', 'codegend.log')
+  const log = openLog(logFile)
   const traces = await loadTraces(config, { version, log })
   const { promise: stopped, resolve: markStopped } = Promise.withResolvers<void>()
   let parts: Parts | undefined
@@ -60,10 +61,11 @@ export async function startDaemon(environment: Environment): Promise<Daemon> {
     socketPath,
     isOwnFolder: isDefault,
     version,
-    daemon: toLateDaemon(
-      () => parts?.daemon,
-      () => void stop('a client asked for it'),
-    ),
+    daemon: {
+      ...toLateDaemon(() => parts?.daemon),
+      shutdown: () => void stop('a client asked for it'),
+      logs: { last: (count, filter) => readLastLines(logFile, count, filter), subscribe: log.subscribe },
+    },
     log,
   })
   // No client is served before this turn of the event loop has ended.
@@ -98,16 +100,16 @@ async function loadTraces({ tracesUrl }: Config, of: { version: string; log: Log
 }
 
 /** The daemon clients talk to, whose parts are built right after the socket is there. */
-function toLateDaemon(find: () => Parts['daemon'] | undefined, shutdown: () => void): LocalDaemon {
+function toLateDaemon(find: () => Parts['daemon'] | undefined): Parts['daemon'] {
   const parts = (): Parts['daemon'] => {
     const found = find()
     if (found) return found
     throw new Failure('client.busy', 'codegend is just starting; try again.')
   }
   return {
-    shutdown,
     status: () => parts().status(),
     tools: () => parts().tools(),
+    doctor: async (signal) => parts().doctor(signal),
     startRun: async (...wish) => parts().startRun(...wish),
     attachRun: async (...wish) => parts().attachRun(...wish),
     listRuns: async (...wish) => parts().listRuns(...wish),

@@ -1,7 +1,7 @@
 import { Redis } from 'ioredis'
 import { Failure } from '@codegen/protocol/failure'
 import type { Presence } from '#executors/ports'
-import type { ReadyCheck } from '#http/ports'
+import type { Look, ReadyCheck } from '#http/ports'
 import { limits } from '#limits'
 import { createMemoryBus } from '#memory/event-bus'
 import { createMemoryPresence } from '#memory/presence'
@@ -10,13 +10,16 @@ import { createRedisPresence } from '#redis/presence'
 import type { EventBus } from '#runs/ports'
 import type { Config } from './config.ts'
 
-type Events = { bus: EventBus; presence: Presence; checks: ReadyCheck[] }
+type Events = { bus: EventBus; presence: Presence; checks: ReadyCheck[]; looks: Look[] }
 type Of = { warn: (message: string, thrown?: unknown) => void; server: string }
 
 /** Opens the event bus and presence: over Redis where REDIS_URL names one, else inside this process. */
 export async function openEvents(config: Config, of: Of, stack: AsyncDisposableStack): Promise<Events> {
   const own = createMemoryBus()
-  if (!config.redisUrl) return { bus: own, presence: createMemoryPresence(of.server), checks: [] }
+  if (!config.redisUrl) {
+    const look = (): Promise<string> => Promise.resolve('not used: events stay in this one Maestro')
+    return { bus: own, presence: createMemoryPresence(of.server), checks: [], looks: [{ name: 'redis', look }] }
+  }
   const [redis, blocking, listening] = await Promise.all([
     connect(config.redisUrl, of),
     connect(config.redisUrl, of),
@@ -30,7 +33,11 @@ export async function openEvents(config: Config, of: Of, stack: AsyncDisposableS
   const check = async (): Promise<void> => {
     await redis.ping()
   }
-  return { bus, presence, checks: [{ name: 'redis', check }] }
+  const look = async (): Promise<string> => {
+    const version = /redis_version:(\S+)/.exec(await redis.info('server'))?.[1] ?? 'of an unknown version'
+    return `Redis ${version}, the one of REDIS_URL`
+  }
+  return { bus, presence, checks: [{ name: 'redis', check }], looks: [{ name: 'redis', look }] }
 }
 
 /** Fails with redis.unreachable when Redis cannot be had at the start; later it is waited for. */

@@ -49,11 +49,11 @@ export async function startMaestro(config: Config, log: Log): Promise<Maestro> {
 
   const model = createModelClient(config.model)
   stack.defer(() => model.close())
-  const [{ database, checks: storeChecks }, { observer, metrics }] = await Promise.all([
+  const [{ database, checks: storeChecks, looks: storeLooks }, { observer, metrics }] = await Promise.all([
     openStorage(config, warn, stack),
     openObservers(config, { version, server, warn }, stack),
   ])
-  const { bus, presence, checks: eventChecks } = await openEvents(config, { warn, server }, stack)
+  const { bus, presence, checks: eventChecks, looks: eventLooks } = await openEvents(config, { warn, server }, stack)
 
   const runLog = createRunLog(database)
   const store = createExecutorStore(database, server)
@@ -69,7 +69,6 @@ export async function startMaestro(config: Config, log: Log): Promise<Maestro> {
   })
 
   const { authenticate, token, tokenFile } = await openAccess(config)
-  const ready = [...storeChecks, ...eventChecks]
   const app = createApp({
     authenticate,
     runs: createRunList(database),
@@ -78,7 +77,9 @@ export async function startMaestro(config: Config, log: Log): Promise<Maestro> {
     bus,
     store,
     presence,
-    ready,
+    ready: [...storeChecks, ...eventChecks],
+    looks: [{ name: 'model', look: (signal) => model.describe(signal) }, ...storeLooks, ...eventLooks],
+    version,
     metrics: () => metrics({ ...communicator.counts(), connections: database.connections() }),
     warn,
     mintId,

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import type { ClientConfig } from 'pg'
 import { parseIntoClientConfig } from 'pg-connection-string'
-import type { ReadyCheck } from '#http/ports'
+import type { Look, ReadyCheck } from '#http/ports'
 import { openDatabase } from '#postgres/database'
 import type { Database } from '#postgres/database'
 import { migrate } from '#postgres/migrate'
@@ -18,7 +18,7 @@ export async function openStorage(
   config: Config,
   warn: Warn,
   stack: AsyncDisposableStack,
-): Promise<{ database: Database; checks: ReadyCheck[] }> {
+): Promise<{ database: Database; checks: ReadyCheck[]; looks: Look[] }> {
   const connection = config.databaseUrl
     ? parseIntoClientConfig(config.databaseUrl)
     : await startOwn(config, warn, stack)
@@ -34,7 +34,15 @@ export async function openStorage(
   const check = async (): Promise<void> => {
     await database.query({ text: 'SELECT 1' }, { signal: AbortSignal.abort() })
   }
-  return { database, checks: [{ name: 'postgres', check }] }
+  const where = config.databaseUrl ? 'the one of DATABASE_URL' : 'its own, on a Unix socket'
+  const look = async (): Promise<string> => `PostgreSQL ${await readServerVersion(database)}, ${where}`
+  return { database, checks: [{ name: 'postgres', check }], looks: [{ name: 'postgres', look }] }
+}
+
+async function readServerVersion(database: Database): Promise<string> {
+  const text = `SELECT current_setting('server_version') AS version`
+  const { rows } = await database.query<{ version: string }>({ text }, { signal: AbortSignal.abort() })
+  return rows[0]?.version.split(' ')[0] ?? 'of an unknown version'
 }
 
 async function startOwn(config: Config, warn: Warn, stack: AsyncDisposableStack): Promise<ClientConfig> {

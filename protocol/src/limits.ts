@@ -54,6 +54,12 @@ export const limits = {
   claimsMax: 5,
 
   approvalMsMax: 7 * 24 * 3_600_000,
+  /** Lines of the log one request may ask for. */
+  logLinesMax: 10_000,
+  /** How long looking at everything may take, and each single thing. */
+  doctorMsMax: 12_000,
+  checkMsMax: 5_000,
+
   /** How long a request on the local socket may take when its caller says nothing else. */
   localRequestMs: 30_000,
   /** Requests of one client that may be open at once on the local socket. */

@@ -1,11 +1,14 @@
 import type { Static } from 'typebox'
 import { ApprovalList, ApprovalRequest, ApprovalRespond } from '#local/approval'
 import { DaemonShutdown, DaemonStatus } from '#local/daemon'
+import { DaemonDoctor } from '#local/doctor'
+import { LogsTail } from '#local/logs'
 import { Initialize } from '#local/initialize'
 import type { MethodTypes } from '#local/method'
 import {
   ApprovalResolvedNotification,
   CancelRequestNotification,
+  LogLineNotification,
   RunEventNotification,
   RunFinishedNotification,
 } from '#local/notifications'
@@ -13,6 +16,7 @@ import { RunAttach, RunCancel, RunDetach, RunGet, RunInputMethod, RunList, RunSt
 import { ToolsList } from '#local/tools'
 
 export type { ApprovalQuestion } from '#local/approval'
+export type { LogLevel, LogLine } from '#local/logs'
 export type { Method } from '#local/method'
 
 /** Every request a client may make of codegend. */
@@ -20,6 +24,8 @@ export const daemonMethods = [
   Initialize,
   DaemonStatus,
   DaemonShutdown,
+  DaemonDoctor,
+  LogsTail,
   RunStart,
   RunAttach,
   RunDetach,
@@ -43,6 +49,7 @@ export const notifications = [
   RunFinishedNotification,
   ApprovalResolvedNotification,
   CancelRequestNotification,
+  LogLineNotification,
 ] as const
 export type Notifications = {
   [N in (typeof notifications)[number] as N['method']]: Static<N['parameters']>

@@ -3,7 +3,7 @@ import { builtInTools } from '#built-in'
 import { clientMethods, daemonMethods, notifications } from '#local'
 import type { Method } from '#local'
 import { ToolDefinition } from '#tool'
-import { executorMessages, maestroMessages, protocolVersion, runDecorations, runFacts } from '#wire'
+import { ChecksSchema, executorMessages, maestroMessages, protocolVersion, runDecorations, runFacts } from '#wire'
 
 /** A JSON Schema as it is published, without what it says to people. */
 export type PublishedSchema = { readonly $id: string; readonly title: string } & Readonly<Record<string, unknown>>
@@ -17,6 +17,7 @@ export function publishedSchemas(): ReadonlyMap<string, PublishedSchema> {
     ...executorMessages.map((message) => frameSchema('executor', message)),
     ...maestroMessages.map((message) => frameSchema('maestro', message)),
     ...[...runFacts, ...runDecorations].map((message) => frameSchema('events', message)),
+    publish('http/checks', 'checks', { ...ChecksSchema }),
     publish('tools/definition', 'tool definition', { ...ToolDefinition }),
     ...builtInTools.map((tool) => publish(`built-in/${tool.name}`, tool.name, { ...tool.parameters })),
     ...daemonMethods.map((method) => methodSchema('to-daemon', method)),

@@ -26,6 +26,8 @@ export type {
   ApprovalRequested,
   ApprovalResolved,
 } from '#wire/approval'
+export { Checks as ChecksSchema } from '#wire/check'
+export type { Check } from '#wire/check'
 export type { CancelRun } from '#wire/cancel-run'
 export type { CancelTool } from '#wire/cancel-tool'
 export type { WireError } from '#wire/error'

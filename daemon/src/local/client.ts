@@ -20,6 +20,8 @@ export type Client = {
   attach(generationId: string, detach: () => void): void
   detach(generationId: string): void
   isAttached(generationId: string): boolean
+  /** Remembers how to stop telling this client of the log; a second time replaces the first. */
+  follow(stop: () => void): void
 }
 
 export type Introduction = { readonly name: string; readonly answersApprovals: boolean }
@@ -60,6 +62,7 @@ export function createClient({ socket, methods, onAttached, onClosed, log }: Cli
       attachments.delete(generationId)
     },
     isAttached: (generationId) => attachments.has(generationId),
+    follow: (stop) => client.attach(logName, stop),
   }
   const peer = createPeer({
     write,
@@ -89,6 +92,9 @@ export function createClient({ socket, methods, onAttached, onClosed, log }: Cli
   socket.on('close', () => peer.close(new Failure('client.closed', 'The client has left.')))
   return client
 }
+
+/** Among the runs a client is shown, what no run is called. */
+const logName = '/log'
 
 let lastEvent: RunEvent | undefined
 let lastLine = ''

@@ -1,6 +1,7 @@
 import { Failure } from '@codegen/protocol/failure'
 import type { ApprovalQuestion } from '@codegen/protocol/local'
 import type { RunEvent } from '@codegen/protocol/wire'
+import { toLogLine } from '#log-line'
 import type { ApprovalWatcher, LocalDaemon, RunSummary, RunViewer } from './ports.ts'
 
 /** What stands behind the socket in its tests: runs are numbered, and the test makes their events. */
@@ -14,6 +15,8 @@ export type FakeDaemon = LocalDaemon & {
   /** Set: a start waits for it. */
   startGate: Promise<void> | undefined
   runs: RunSummary[]
+  logLines: string[]
+  readonly logListeners: Set<(line: string) => void>
   emit(generationId: string, event: RunEvent['event']): void
   put(question: ApprovalQuestion): void
   resolve(toolId: string): void
@@ -40,6 +43,8 @@ export function createFakeDaemon(): FakeDaemon {
     shutdowns: 0,
     startGate: undefined,
     runs: [],
+    logLines: [],
+    logListeners: new Set(),
     status: () => ({
       pid: process.pid,
       version: '0.1.0',
@@ -75,6 +80,14 @@ export function createFakeDaemon(): FakeDaemon {
     },
     async inputRun(input) {
       daemon.inputs.push(input)
+    },
+    doctor: async () => [{ name: 'maestro', ok: true, says: 'there' }],
+    logs: {
+      last: async (count) => daemon.logLines.slice(-count).flatMap((text) => toLogLine(text) ?? []),
+      subscribe(listener) {
+        daemon.logListeners.add(listener)
+        return () => void daemon.logListeners.delete(listener)
+      },
     },
     tools: () => [{ name: 'Shell', description: 'Runs.', source: 'built-in' }],
     approvals: {

@@ -2,6 +2,7 @@ import { Failure } from '@codegen/protocol/failure'
 import type { RpcMethod } from '@codegen/protocol/peer'
 import type { Call, Result } from './call.ts'
 import type { Client } from './client.ts'
+import { tailLog } from './methods/logs.ts'
 import { initialize } from './methods/initialize.ts'
 import { attachRun, cancelRun, getRun, inputRun, listRuns, startRun } from './methods/run.ts'
 import { parseParameters } from './parse-parameters.ts'
@@ -17,6 +18,8 @@ const methods: { readonly [Name in MethodName]: (call: Call<Name>) => Result<Nam
     setImmediate(() => daemon.shutdown())
     return { pid: process.pid }
   },
+  'daemon/doctor': async ({ daemon, signal }) => ({ checks: await daemon.doctor(signal) }),
+  'logs/tail': tailLog,
   'run/start': startRun,
   'run/attach': attachRun,
   'run/detach'({ client, parameters }) {

@@ -1,5 +1,6 @@
-import type { ApprovalQuestion, DaemonMethods } from '@codegen/protocol/local'
-import type { RunEvent, RunFinished } from '@codegen/protocol/wire'
+import type { ApprovalQuestion, DaemonMethods, LogLine } from '@codegen/protocol/local'
+import type { Check, RunEvent, RunFinished } from '@codegen/protocol/wire'
+import type { LogFilter } from '#log-line'
 
 /**
  * What the local socket needs of the rest of codegend. Every promise fails with a Failure that may be shown; a signal is aborted when the client
@@ -33,6 +34,17 @@ export type LocalDaemon = {
   inputRun(input: DaemonMethods['run/input']['parameters'], signal: AbortSignal): Promise<void>
   tools(): DaemonMethods['tools/list']['result']['tools']
   approvals: Approvals
+  logs: Logs
+  /** Looks at everything this codegend needs. Bounded; never fails. */
+  doctor(signal: AbortSignal): Promise<Check[]>
+}
+
+/** This codegend's log. */
+export type Logs = {
+  /** The newest wanted lines, oldest first. */
+  last(count: number, filter: LogFilter): Promise<LogLine[]>
+  /** Tells of each line as it is written, as the file has it. Returns the end of that. */
+  subscribe(listener: (line: string) => void): () => void
 }
 
 /** Somebody who watches one run. Events come in order; nothing comes after `finished`, nor after a detach. */

@@ -3,6 +3,7 @@ import type { FastifyInstance } from 'fastify'
 import { Failure, failures, toFailure } from '@codegen/protocol/failure'
 import type { Principal } from '#executors/ports'
 import type { HttpPorts } from './ports.ts'
+import { checksRoute } from '#http/routes/checks'
 import { healthRoutes } from '#http/routes/health'
 import { cancelRunRoute } from '#http/routes/cancel-run'
 import { executorsRoutes } from '#http/routes/executors'
@@ -22,6 +23,7 @@ declare module 'fastify' {
 /** Everything that needs a token. */
 const guardedRoutes = [
   metricsRoute,
+  checksRoute,
   listRunsRoute,
   startRunRoute,
   runRoute,

@@ -7,6 +7,9 @@ export type Authenticate = (authorization: string | undefined) => Principal
 /** A part whose absence makes this replica useless. */
 export type ReadyCheck = { readonly name: string; check(): Promise<void> }
 
+/** Something `GET /v1/checks` looks at. Resolves with what is there, in a few words; fails with what is wrong and what to do. Never with a secret. */
+export type Look = { readonly name: string; look(signal: AbortSignal): Promise<string> }
+
 /** What the HTTP edge is given. */
 export type HttpPorts = {
   readonly authenticate: Authenticate
@@ -17,6 +20,8 @@ export type HttpPorts = {
   readonly store: ExecutorStore
   readonly presence: Presence
   readonly ready: readonly ReadyCheck[]
+  readonly looks: readonly Look[]
+  readonly version: string
   /** This replica's figures in Prometheus' text format. */
   metrics(): Promise<{ readonly contentType: string; readonly text: string }>
   warn(message: string, thrown: unknown): void

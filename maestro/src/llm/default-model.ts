@@ -27,6 +27,27 @@ export async function findDefaultModel(server: ModelServer, signal: AbortSignal)
   )
 }
 
+/** The model of a configuration, where it is and what else is there. Fails with a Failure: no such model, no answer, a key that is refused. */
+export async function describeModel(
+  server: ModelServer,
+  named: string | undefined,
+  signal: AbortSignal,
+): Promise<string> {
+  const model = named ?? (await findDefaultModel(server, signal))
+  const models = await listModels(server, signal)
+  const is = `${model} at ${server.address}`
+  if (!Array.isArray(models)) {
+    if (models.kind === 'not-found') return `${is}, which does not list what it offers`
+    throw toListFailure(models, server)
+  }
+  if (models.includes(model)) return `${is}, which offers ${toSentence(models, server)}`
+  const offer = models.length === 0 ? 'it offers none' : `it offers ${toSentence(models, server)}`
+  throw new Failure(
+    'model.unknown',
+    `The model server at ${server.address} has no model ${model}; ${offer}: set CODEGEN_MODEL.`,
+  )
+}
+
 /** Why a server knows an address or a model not; asks it for the models it has. */
 export async function explainNotFound(
   server: ModelServer,

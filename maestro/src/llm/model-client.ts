@@ -5,7 +5,7 @@ import { limits } from '#limits'
 import { createAnswer } from './answer.ts'
 import type { ModelBounds } from './answer.ts'
 import { createContextTokens } from './context-tokens.ts'
-import { explainNotFound, findDefaultModel } from './default-model.ts'
+import { describeModel, explainNotFound, findDefaultModel } from './default-model.ts'
 import { parseDelta, toRecord } from './delta.ts'
 import { Breakdown } from './breakdown.ts'
 import { createModelServer } from './model-server.ts'
@@ -17,6 +17,11 @@ import type { Trouble } from './trouble.ts'
 
 /** The model client of one Maestro; `warm` before the first request saves its connection and the loading of the library. */
 export type OpenModelClient = ModelClient & {
+  /**
+   * What is configured, in a few words: the model, where it is, and whether that server offers it. Fails with a Failure that says what to set. Asks the
+   * server for its list and for nothing that costs.
+   */
+  describe(signal: AbortSignal): Promise<string>
   /** Loads and connects ahead of a request; cheap when that is done already. Never fails. */
   warm(): Promise<void>
   /** Ends what is under way as cancelled and closes the connections. */
@@ -36,6 +41,10 @@ export function createModelClient(config: ModelConfig, bounds: ModelBounds = lim
       const named = config.model?.trim()
       if (server instanceof Failure) throw server
       return named || (await findDefaultModel(server, signal))
+    },
+    async describe(signal) {
+      if (server instanceof Failure) throw server
+      return await describeModel(server, config.model?.trim() || undefined, signal)
     },
     requestStyle: (run) =>
       toRequestStyle(config, { ...run, isOpenAi: !(server instanceof Failure) && server.isOpenAi }),

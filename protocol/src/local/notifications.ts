@@ -1,4 +1,5 @@
 import { Type } from 'typebox'
+import { LogLine } from './logs.ts'
 import { ToolId } from '#ids'
 import { RunEvent } from '#wire/run-event'
 import { RunFinished } from '#wire/run-finished'
@@ -14,6 +15,9 @@ export const ApprovalResolvedNotification = {
   method: 'approval/resolved',
   parameters: Type.Object({ tool_id: ToolId, outcome: Type.String(), by: Type.String() }),
 } as const
+
+/** daemon -> client: a line of the log, to a client that follows it. */
+export const LogLineNotification = { method: 'logs/line', parameters: LogLine } as const
 
 /** Either way: the request with this id need not be answered any more; it is answered with client.cancelled. */
 export const CancelRequestNotification = {
