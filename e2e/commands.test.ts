@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs'
+import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import tap, { before, test } from 'tap'
 import { createSystem } from '#support/system'
@@ -135,4 +136,50 @@ test('logs shows the newest lines, filters them, follows, and works without code
   t.equal(linesOf((await system.codegen(['logs', '-n', '7'])).stdout).length, 7)
   t.match(await system.codegen(['logs', '--level', 'loud']), { code: 2, stderr: /--level takes info, warn or error/ })
   t.match(await system.codegen(['logs', '-n', '-1']), { code: 2, stderr: /--lines takes a number/ })
+})
+
+test('the login service starts codegend, with the settings it was given, and is taken away again', async (t) => {
+  await system.codegen(['daemon', 'stop'])
+  const bin = join(system.home, '..', 'bin')
+  await mkdir(bin, { recursive: true })
+  // There is no systemd of this user where tests run. This one does what it is told of the one unit.
+  const launcher = join(system.home, 'service', 'start-codegend')
+  const start = `setsid /bin/sh '${launcher}' > /dev/null 2>&1 < /dev/null &`
+  await writeFile(join(bin, 'systemctl'), `#!/bin/sh\n[ "$2" != restart ] || ${start}\n`, { mode: 0o755 })
+  const env = {
+    PATH: `${bin}:${process.env['PATH']}`,
+    MAESTRO_SAYS: 'x',
+    XDG_CONFIG_HOME: join(system.home, '..', 'config'),
+  }
+  const codegen = (...words: string[]) => system.codegen(words, { env })
+
+  const installed = await codegen('service', 'install', '--with-env', 'NOT_SET_HERE')
+  t.equal(installed.code, 2, 'a variable that is not set here is refused')
+  const given = Object.keys(system.env).filter((name) => /^(OPENAI|CODEGEN_MODEL)/.test(name))
+  t.match(await codegen('service', 'install', '--with-env', given.join(',')), {
+    code: 0,
+    stdout:
+      /^wrote .*start-codegend\nwrote .*environment\nwrote .*codegend\.service\ncodegend runs, and starts at each login\n/,
+  })
+  t.match(await codegen('service', 'status'), {
+    code: 0,
+    stdout: /^systemd user unit .*codegend\.service, running; starts /,
+  })
+  t.match((await codegen('doctor')).stdout, /^ok {2}service +systemd user unit/m)
+  // Without these in the terminal, the service's own settings are all there is.
+  const bare = Object.fromEntries(given.map((name) => [name, '']))
+  const restarted = await system.codegen(['daemon', 'restart'], { env: { ...env, ...bare } })
+  t.match(restarted, { code: 0, stdout: /^(re)?started codegend by the login service/ })
+  t.match(await system.codegen(['--auto', 'greet'], { env: { ...env, ...bare } }), { code: 0, stdout: /Hello\./ })
+
+  t.match(await codegen('service', 'uninstall'), {
+    code: 0,
+    stdout: /removed .*codegend\.service\n.*\n.*\n.*no more\n$/,
+  })
+  t.match(await codegen('service', 'status'), { code: 1, stdout: /^not installed/ })
+  t.equal(existsSync(join(system.home, 'service')), false)
+  t.match(await system.codegen(['service', 'install'], { env: { PATH: '/nowhere' } }), {
+    code: 1,
+    stderr: /^codegen: There is no systemd for this user here/,
+  })
 })

@@ -4,6 +4,7 @@ import { checkSocketPath, findSocketPath } from '@codegen/protocol/socket-path'
 import { createClient } from './client.ts'
 import type { Client, ClientEvents } from './client.ts'
 import { dial } from './dial.ts'
+import { limits } from './limits.ts'
 import { startDaemon } from './start-daemon.ts'
 
 export type ConnectOptions = {
@@ -33,4 +34,16 @@ export function socketPath(): string {
   const path = resolve(findSocketPath(process.env, home).path)
   checkSocketPath(path, process.platform)
   return path
+}
+
+/** Waits for a codegend that somebody else starts; false where none answers within limits.daemonStartMsMax. */
+export async function untilDaemonAnswers(): Promise<boolean> {
+  const deadline = performance.now() + limits.daemonStartMsMax
+  while (performance.now() < deadline) {
+    const connection = await dial(socketPath())
+    connection?.socket.destroy()
+    if (connection) return true
+    await new Promise((done) => setTimeout(done, limits.daemonGoneEveryMs))
+  }
+  return false
 }
