@@ -1,5 +1,6 @@
 import { attach } from '#commands/attach'
 import { cancel } from '#commands/cancel'
+import { completion, completionCandidates } from '#commands/completion'
 import { restartDaemon } from '#commands/daemon-restart'
 import { startDaemon } from '#commands/daemon-start'
 import { stopDaemon } from '#commands/daemon-stop'
@@ -32,6 +33,8 @@ export const commands: readonly Command[] = [
   installService,
   uninstallService,
   serviceStatus,
+  completion,
+  completionCandidates,
   help,
   showVersion,
 ]

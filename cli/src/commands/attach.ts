@@ -12,8 +12,8 @@ export const attach: Command = {
   operands: [runId],
   options: [json, quiet],
   details: [
-    'Everything the run did so far is shown first. Its questions can be answered here as well as where it was started; whoever',
-    'is first decides. Ctrl-C ends the run; closing the terminal does not.',
+    'Everything the run did so far is shown first. Its questions can be answered here as well as where',
+    'it was started; whoever is first decides. Ctrl-C ends the run; closing the terminal does not.',
   ],
   run: attachRun,
 }

@@ -7,6 +7,8 @@ export type Command = {
   readonly name: string
   /** Under which heading of the help it stands. */
   readonly group: CommandGroup
+  /** For programs: in no list. */
+  readonly isHidden?: boolean
   /** What it is for, in a few words that begin small and end without a full stop. */
   readonly summary: string
   readonly operands: readonly Operand[]

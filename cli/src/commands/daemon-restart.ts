@@ -14,9 +14,9 @@ export const restartDaemon: Command = {
   operands: [],
   options: [],
   details: [
-    'This is how codegend takes new settings of the model, or a new version. Where the login service is installed, it starts',
-    'codegend, with the settings that service knows. Runs that are open go on; a command that was running is told to the model',
-    'as interrupted.',
+    'This is how codegend takes new settings of the model, or a new version. Where the login service is',
+    'installed, it starts codegend, with the settings that service knows. Runs that are open go on; a',
+    'command that was running is told to the model as interrupted.',
   ],
   async run({ terminal }) {
     const stopped = await stopDaemon()

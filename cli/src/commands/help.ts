@@ -25,7 +25,9 @@ export const help: Command = {
 
 async function showHelp({ words, commands, terminal }: Invocation): Promise<ExitCode> {
   const name = words.join(' ')
-  const named = commands.filter((command) => command.name !== '' && `${command.name} `.startsWith(`${name} `))
+  const named = commands.filter(
+    (command) => command.name !== '' && !command.isHidden && `${command.name} `.startsWith(`${name} `),
+  )
   if (name !== '' && named.length === 0)
     throw new Failure('request.invalid', `There is no codegen ${name}; codegen --help lists the commands.`)
   terminal.print(name === '' ? renderHelp(commands) : named.map(renderCommandHelp).join('\n'))
@@ -36,7 +38,7 @@ async function showHelp({ words, commands, terminal }: Invocation): Promise<Exit
 function renderHelp(commands: readonly Command[]): string {
   const prompt = commands.find(({ name }) => name === '')
   const groups = commandGroups.flatMap((group) => {
-    const members = commands.filter((command) => command.group === group && command !== prompt)
+    const members = commands.filter((command) => command.group === group && command !== prompt && !command.isHidden)
     return members.length === 0 ? [] : [`${group}\n${renderPairs(members.map(toCommandPair))}`]
   })
   return [introduction, `Options of a prompt\n${renderOptions(prompt?.options ?? [])}`, ...groups, closing].join('\n')

@@ -22,9 +22,10 @@ export const installService: Command = {
   operands: [],
   options: [withEnv],
   details: [
-    'Says what it wrote. What codegend takes from a terminal (OPENAI_API_KEY and the like) is not known at login: --with-env',
-    'keeps the named variables in service/environment in CODEGEN_HOME, for your eyes only. A second time brings all up to date.',
-    'It looks for a Node that fits at each start, so a newer one in the place of an older one is no trouble.',
+    'Says what it wrote. What codegend takes from a terminal (OPENAI_API_KEY and the like) is not known at',
+    'login: --with-env keeps the named variables in service/environment in CODEGEN_HOME, for your eyes',
+    'only. A second time brings all up to date. It looks for a Node that fits at each start, so a newer one',
+    'in the place of an older one is no trouble.',
   ],
   async run({ value, terminal }) {
     const names = value(withEnv)
