@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
 
 const programs = [
-  { name: 'codegend', folder: 'daemon', external: ['undici', 'clipboardy'] },
+  { name: 'codegend', folder: 'daemon', external: ['undici', 'clipboardy', '@vscode/ripgrep'] },
   {
     name: 'maestro',
     folder: 'maestro',

@@ -26,7 +26,13 @@ export const layers: Readonly<Record<string, Layer>> = {
       doctor: ['link', 'service'],
     },
     // A library of a technology stays in the folder of that technology.
-    libraries: { ws: ['link'], undici: ['hands'], clipboardy: ['hands'], '@opentelemetry': ['opentelemetry'] },
+    libraries: {
+      ws: ['link'],
+      undici: ['hands'],
+      clipboardy: ['hands'],
+      '@vscode/ripgrep': ['hands'],
+      '@opentelemetry': ['opentelemetry'],
+    },
     files: { 'built-in': { packages: ['plugins/*'] } },
   },
   maestro: {

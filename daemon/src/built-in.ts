@@ -7,6 +7,8 @@ export const builtInPlugins: readonly BuiltInPlugin[] = [
   { name: 'write-file', load: () => import('@codegen/plugin-write-file') },
   { name: 'edit', load: () => import('@codegen/plugin-edit') },
   { name: 'read-folder', load: () => import('@codegen/plugin-read-folder') },
+  { name: 'glob', load: () => import('@codegen/plugin-glob') },
+  { name: 'grep', load: () => import('@codegen/plugin-grep') },
   { name: 'clipboard', load: () => import('@codegen/plugin-clipboard') },
   { name: 'get-working-directory', load: () => import('@codegen/plugin-get-working-directory') },
 ]

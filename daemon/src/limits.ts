@@ -15,6 +15,28 @@ export const limits = {
   /** A larger .gitignore is taken as absent. */
   gitignoreBytesMax: 1024 * 1024,
 
+  /** How long one search may take; what was found until then is shown. */
+  searchMsMax: 30_000,
+  /** A longer regular expression or glob is refused; and how many globs the braces of one may make. */
+  searchPatternBytesMax: 16_000,
+  globBytesMax: 1_000,
+  globAlternativesMax: 200,
+  /** Globs for names that a search is narrowed with. */
+  globNamesMax: 50,
+  /** A larger file is not searched: ripgrep holds a whole line, and every match in it. */
+  searchFileBytesMax: 32 * 1024 * 1024,
+  /** A longer line that matches is told of, not shown; and how much of a shorter one is. */
+  searchRecordBytesMax: 4 * 1024 * 1024,
+  searchLineCharactersMax: 500,
+  /** Characters of lines that one search keeps. */
+  searchCharactersMax: 60_000,
+  /** Paths one listing of files goes through before it stops counting. */
+  searchPathsScannedMax: 1_000_000,
+  /** Files with the same time of change that are put in order among the newest. */
+  searchSameTimeMax: 2_000,
+  /** Of what ripgrep says on stderr. */
+  searchComplaintCharactersMax: 4_000,
+
   /** What a process group gets between SIGTERM and SIGKILL; with the next one it is gone within a second. */
   groupTermMs: 400,
   /** How long a killed group may take to vanish before the call goes on without it. */

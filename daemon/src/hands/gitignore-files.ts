@@ -13,6 +13,8 @@ export type IgnoredAbove = {
   readonly ignored: IgnoredPaths
   /** The folder itself is named by one of them; then they say nothing about what is in it. */
   readonly wasIgnored: boolean
+  /** The top is that of a git repository. */
+  readonly inRepository: boolean
 }
 
 /**
@@ -20,15 +22,18 @@ export type IgnoredAbove = {
  * above `root`: its rules are applied, nothing else of it is read.
  */
 export async function ignoredAbove(folder: string, root: string): Promise<IgnoredAbove> {
-  const top = (await repositoryTop(root)) ?? root
+  const repository = await repositoryTop(root)
+  const top = repository ?? root
+  const inRepository = repository !== undefined
   let ignored = nothingIgnored
   for (const parent of parentsBetween(top, folder)) {
     await using open = await openFolder({ path: parent, roots: [top], shown: parent })
     ignored = await withGitignoreOf(open, relative(top, parent), ignored)
   }
   const path = relative(top, folder)
-  if (path !== '' && ignored.has(path, 'folder')) return { top, ignored: nothingIgnored, wasIgnored: true }
-  return { top, ignored, wasIgnored: false }
+  if (path !== '' && ignored.has(path, 'folder'))
+    return { top, ignored: nothingIgnored, wasIgnored: true, inRepository }
+  return { top, ignored, wasIgnored: false, inRepository }
 }
 
 /** Adds the .gitignore of an open folder, where it has a readable one. As git does, a link is not followed. */

@@ -8,6 +8,7 @@ import type { FilesOptions } from '#hands/files'
 import type { ProcessGroups } from '#hands/process-group'
 import { createRunFilesMemory } from '#hands/run-files-memory'
 import type { RunFilesMemory } from '#hands/run-files-memory'
+import { createSearch } from '#hands/search'
 import { createSpawn } from '#hands/spawn'
 import type { Log } from '#log'
 import { outputFolder, pruneOutputFolders } from './output-folders.ts'
@@ -73,6 +74,7 @@ export function createCallContexts(parts: ContextParts): CallContexts {
       const { environment, groups } = parts
       return {
         files: createFiles({ ...filesOptions(call), refuseProtected: !call.consented }),
+        search: createSearch({ root, cwd, toolId, signal, groups }),
         spawn: createSpawn({ root, cwd, environment, outputDir, toolId, signal, groups }),
         fetch: createFetch({ allowedHosts: parts.allowedHosts, signal }),
         clipboard: createClipboard({ environment: parts.clipboardEnvironment, toolId, signal, groups }),

@@ -38,6 +38,8 @@ test('only what reads or may be repeated runs again after a crash', (t) => {
     'ReadFile',
     'WriteFile',
     'ReadFolder',
+    'Glob',
+    'Grep',
     'Clipboard',
     'GetWorkingDirectory',
   ])

@@ -6,6 +6,7 @@ import type { ToolStatus } from '@codegen/protocol/tool'
  */
 export type ToolContext = {
   readonly files: Files
+  readonly search: Search
   readonly spawn: Spawn
   readonly fetch: Fetch
   readonly clipboard: Clipboard
@@ -88,7 +89,48 @@ export type FileListing = {
   readonly ignored: boolean
 }
 
-/** The only way to start a process. */
+/**
+ * Searching below a folder inside the root, without `.git`, links and what .gitignore names. Ends within a bound of its own whatever is looked for. Paths of an answer are
+ * relative to the call's `cwd`. Fails as `files` does for the folder, with tool.bad_arguments for what is no pattern, saying why, with tool.timeout when nothing was found in time, or
+ * with tool.unavailable.
+ */
+export type Search = {
+  /** Regular files below a folder whose path fits a glob, those changed last first. */
+  paths(options: { folder: string; glob: string; pathsMax: number }): Promise<FoundPaths>
+  /** Lines that match a regular expression, by path and number, in text files below a folder or in one file. Nothing of it counts as seen. */
+  lines(options: LineSearch): Promise<FoundLines>
+}
+
+/** `total` counts all that fit; not exact means that there may be more. */
+export type FoundPaths = { readonly paths: readonly string[]; readonly total: number; readonly totalIsExact: boolean }
+
+/** `context` is how many lines before and after are wanted too. */
+export type LineSearch = { path: string; regex: string; glob?: string; context: number; linesMax: number }
+
+export type FoundLines = {
+  readonly files: readonly FoundFile[]
+  /** Lines that match, of those in `files`. */
+  readonly matches: number
+  /** `enough`: there are more lines than were wanted or fit. `timeout`: there may be. */
+  readonly end: 'all' | 'enough' | 'timeout'
+  /** Why something was left unsearched, as the search says it. */
+  readonly complaint: string | undefined
+}
+export type FoundFile = {
+  readonly path: string
+  readonly lines: readonly FoundLine[]
+  /** Lines that match and are too long to be looked into. */
+  readonly hugeLines: number
+}
+/** `text` has no line end; it is a part of a long line, around its first match, when `cut` is set. */
+export type FoundLine = {
+  readonly number: number
+  readonly kind: 'match' | 'context'
+  readonly text: string
+  readonly cut: boolean
+}
+
+/** The only way to start a command. */
 export type Spawn = (command: string, options: SpawnOptions) => Promise<SpawnResult>
 
 export type SpawnOptions = {

@@ -19,6 +19,7 @@ export function createHarness(parts: Partial<ToolContext> = {}): Harness {
   const [outputs, progress, logs]: [Harness['outputs'], string[], string[]] = [[], [], []]
   const context: ToolContext = {
     files: missingFiles,
+    search: { paths: () => missing('search'), lines: () => missing('search') },
     spawn: () => missing('spawn'),
     fetch: () => missing('fetch'),
     clipboard: { read: () => missing('clipboard'), write: () => missing('clipboard') },
