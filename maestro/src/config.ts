@@ -16,6 +16,14 @@ export type Config = {
   readonly databaseUrl: string | undefined
   readonly redisUrl: string | undefined
   readonly tokens: readonly string[]
+  /** More tokens, one a line, read again when it changes. */
+  readonly tokensFile: string | undefined
+  /** Names under which it is asked; undefined: any. */
+  readonly hosts: readonly string[] | undefined
+  /** Proxies whose X-Forwarded-For is believed: addresses, ranges, or words such as loopback. */
+  readonly trustedProxies: readonly string[]
+  /** What one token may have of this replica. */
+  readonly perToken: { readonly requestsPerSecond: number; readonly executors: number; readonly viewers: number }
   /** Where spans are sent; undefined: there are none. */
   readonly tracesUrl: string | undefined
   readonly model: {
@@ -45,8 +53,10 @@ The model (docs/models.md): OPENAI_API_KEY, OPENAI_BASE_URL, CODEGEN_MODEL; CODE
 CODEGEN_MODEL_CONTEXT (tokens that fit into it), CODEGEN_MODEL_REASONING_SUMMARY (auto, concise or detailed; Responses API).
 
 Environment: DATABASE_URL (Postgres; absent: one of its own),
-REDIS_URL (Redis; absent: events stay in this process, one replica only), MAESTRO_TOKENS (comma-separated; absent: one is made
-and kept in the state folder), OTEL_EXPORTER_OTLP_ENDPOINT (where traces are sent), CODEGEN_HOME (default ~/.codegen).
+REDIS_URL (Redis; absent: events stay in this process, one replica only), MAESTRO_TOKENS (comma-separated) and MAESTRO_TOKENS_FILE
+(one a line, read again when it changes); without either one is made and kept in the state folder. MAESTRO_HOSTS (names it answers
+to), MAESTRO_TRUST_PROXY (proxies whose X-Forwarded-For is believed), MAESTRO_REQUESTS_PER_SECOND (50), MAESTRO_EXECUTORS_PER_TOKEN
+(10000), MAESTRO_VIEWERS_PER_TOKEN (500), OTEL_EXPORTER_OTLP_ENDPOINT (where traces are sent), CODEGEN_HOME (default ~/.codegen).
 `
 
 type Flags = {
@@ -72,6 +82,14 @@ export function readConfig(args: readonly string[], env: NodeJS.ProcessEnv): Con
     databaseUrl: toUrl(env, 'DATABASE_URL', ['postgres:', 'postgresql:']),
     redisUrl: toUrl(env, 'REDIS_URL', ['redis:', 'rediss:']),
     tokens: toTokens(env['MAESTRO_TOKENS']),
+    tokensFile: env['MAESTRO_TOKENS_FILE'] ? resolve(env['MAESTRO_TOKENS_FILE']) : undefined,
+    hosts: toHosts(env['MAESTRO_HOSTS'], flags, env),
+    trustedProxies: toList(env['MAESTRO_TRUST_PROXY']),
+    perToken: {
+      requestsPerSecond: toCount(env, 'MAESTRO_REQUESTS_PER_SECOND', limits.door.requestsPerSecond),
+      executors: toCount(env, 'MAESTRO_EXECUTORS_PER_TOKEN', limits.door.executorsPerToken),
+      viewers: toCount(env, 'MAESTRO_VIEWERS_PER_TOKEN', limits.door.viewersPerToken),
+    },
     tracesUrl: findTracesUrl(env),
     model: {
       ...(env['OPENAI_API_KEY'] ? { apiKey: env['OPENAI_API_KEY'] } : {}),
@@ -114,6 +132,31 @@ function toAddress(flags: Flags, env: NodeJS.ProcessEnv): Config['listen'] {
     )
   }
   return { kind: 'tcp', host: flags.host ?? (env['MAESTRO_HOST'] || '127.0.0.1'), port }
+}
+
+/** On a loopback address only its own names are answered to, so that no page of a browser reaches it under a name of its own (DNS rebinding). */
+function toHosts(text: string | undefined, flags: Flags, env: NodeJS.ProcessEnv): readonly string[] | undefined {
+  if (flags.socket) return undefined
+  const loopback = ['localhost', '127.0.0.1', '[::1]']
+  if (text) return [...loopback, ...toList(text).map((name) => name.toLowerCase())]
+  const host = flags.host ?? (env['MAESTRO_HOST'] || '127.0.0.1')
+  return host === 'localhost' || host === '::1' || host.startsWith('127.')
+    ? [...loopback, host.toLowerCase()]
+    : undefined
+}
+
+function toList(text: string | undefined): string[] {
+  return (text ?? '')
+    .split(',')
+    .map((item) => item.trim())
+    .filter((item) => item !== '')
+}
+
+function toCount(env: NodeJS.ProcessEnv, name: string, otherwise: number): number {
+  const text = env[name]
+  if (!text) return otherwise
+  if (/^[1-9][0-9]{0,6}$/.test(text)) return Number(text)
+  throw new Failure('config.invalid', `${name} must be a whole number from 1 to 9999999, not "${text}".`)
 }
 
 function toUrl(env: NodeJS.ProcessEnv, name: string, protocols: readonly string[]): string | undefined {

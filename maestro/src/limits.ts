@@ -38,6 +38,41 @@ export const limits = {
   stopMsMax: 5_000,
   runsPageMax: 200,
 
+  /** Who may come in, how often and how many at once; each replica counts for itself. */
+  door: {
+    requestsPerSecond: 50,
+    /** A token or address that was quiet may ask for so many seconds' worth at once. */
+    burstSeconds: 10,
+    /** An address may have so many times what a token may: several people come from one. */
+    addressFactor: 4,
+    /** Wrong or missing tokens from one address. */
+    failures: { perSecond: 0.5, burst: 30 },
+    /** Tokens and addresses that are remembered. */
+    keysMax: 100_000,
+    executorsPerToken: 10_000,
+    viewersPerToken: 500,
+    /** Of one replica, whoever has them. */
+    executorsMax: 20_000,
+    viewersMax: 2_000,
+    fullRetryMs: 5_000,
+    tokensPollMs: 5_000,
+    tokensFileBytesMax: 1024 * 1024,
+  },
+  http: {
+    bodyBytesMax: 1024 * 1024,
+    headBytesMax: 16 * 1024,
+    /** A request head that dribbles in, and then its body, hold a socket no longer than this. */
+    headMsMax: 8_000,
+    requestMsMax: 30_000,
+  },
+  /** One executor's socket: what it may send in the long run, and at once. */
+  socket: {
+    frames: { perSecond: 5_000, burst: 20_000 },
+    pings: { perSecond: 10, burst: 200 },
+    /** Pieces of one message. */
+    fragmentsMax: 1_024,
+  },
+
   /** A text in a span, of whatever kind. */
   spanTextCharactersMax: 256,
   /** When Maestro stops, for the spans that have not been sent. */

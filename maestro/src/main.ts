@@ -68,9 +68,9 @@ export async function startMaestro(config: Config, log: Log): Promise<Maestro> {
     warn,
   })
 
-  const { authenticate, token, tokenFile } = await openAccess(config)
+  const { door, token, tokenFile } = await openAccess(config, warn, stack)
   const app = createApp({
-    authenticate,
+    door,
     runs: createRunList(database),
     executors: createExecutorList(database),
     log: runLog,
@@ -86,7 +86,7 @@ export async function startMaestro(config: Config, log: Log): Promise<Maestro> {
     defaultModel: (signal) => model.defaultModel(signal),
   })
   stack.defer(() => app.close())
-  const stopServing = serveExecutors(app.server, { authenticate, communicator })
+  const stopServing = serveExecutors(app.server, { door, communicator })
   stack.defer(stopServing)
   // First of all when it stops: executors are told to dial elsewhere before their sockets go.
   stack.defer(() => communicator.close())

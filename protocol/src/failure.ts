@@ -71,12 +71,19 @@ export type FailureCode = keyof typeof failures
 export class Failure extends Error {
   readonly code: FailureCode
   readonly hint: string | undefined
+  /** After how long it may be tried again, where that is known. */
+  readonly retryAfterMs: number | undefined
 
-  constructor(code: FailureCode, message: string, options: { hint?: string; cause?: unknown } = {}) {
+  constructor(
+    code: FailureCode,
+    message: string,
+    options: { hint?: string; cause?: unknown; retryAfterMs?: number } = {},
+  ) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause })
     this.name = 'Failure'
     this.code = code
     this.hint = options.hint
+    this.retryAfterMs = options.retryAfterMs
   }
 
   get retryable(): boolean {

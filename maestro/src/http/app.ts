@@ -1,10 +1,13 @@
+import type { Socket } from 'node:net'
 import { fastify } from 'fastify'
-import type { FastifyInstance } from 'fastify'
+import type { ConnectionError, FastifyInstance } from 'fastify'
 import { Failure, failures, toFailure } from '@codegen/protocol/failure'
 import type { Principal } from '#executors/ports'
 import type { HttpPorts } from './ports.ts'
+import type { Visitor } from './visitor.ts'
 import { checksRoute } from '#http/routes/checks'
 import { healthRoutes } from '#http/routes/health'
+import { limits } from '#limits'
 import { cancelRunRoute } from '#http/routes/cancel-run'
 import { executorsRoutes } from '#http/routes/executors'
 import { listRunsRoute } from '#http/routes/list-runs'
@@ -17,6 +20,7 @@ import { startRunRoute } from '#http/routes/start-run'
 declare module 'fastify' {
   interface FastifyRequest {
     principal: Principal
+    visitor: Visitor
   }
 }
 
@@ -37,18 +41,31 @@ const guardedRoutes = [
 export function createApp(ports: HttpPorts): FastifyInstance {
   const app = fastify({
     logger: false,
-    bodyLimit: 2 * 1024 * 1024,
+    bodyLimit: limits.http.bodyBytesMax,
+    requestTimeout: limits.http.requestMsMax,
+    clientErrorHandler: refuseHead,
     forceCloseConnections: true,
     routerOptions: { maxParamLength: 128 },
-    // A request head that dribbles in holds a socket no longer than this; so long as it has not come whole there is no WebSocket either.
-    http: { headersTimeout: 8_000, connectionsCheckingInterval: 1_000 },
+    // So long as a head has not come whole there is no WebSocket either.
+    http: {
+      headersTimeout: limits.http.headMsMax,
+      connectionsCheckingInterval: 1_000,
+      maxHeaderSize: limits.http.headBytesMax,
+    },
     ajv: { customOptions: { coerceTypes: false, removeAdditional: false, useDefaults: false } },
   })
+  app.removeContentTypeParser('text/plain')
   app.decorateRequest('principal', { getter: () => unauthenticated() })
+  app.decorateRequest('visitor', { getter: () => unauthenticated() })
+  app.addHook('onRequest', (request, _reply, next) => {
+    ports.door.knock(request.raw)
+    next()
+  })
   app.setErrorHandler((thrown: unknown, _request, reply) => {
     const failure = toHttpFailure(thrown)
     if (failure.code === 'internal') ports.warn('A request failed.', thrown)
-    const { code, message, hint } = failure
+    const { code, message, hint, retryAfterMs } = failure
+    if (retryAfterMs !== undefined) void reply.header('retry-after', Math.ceil(retryAfterMs / 1_000))
     void reply.status(failures[code].http).send({ error: { code, message, ...(hint ? { hint } : {}) } })
   })
   app.setNotFoundHandler((request) => {
@@ -57,8 +74,8 @@ export function createApp(ports: HttpPorts): FastifyInstance {
   healthRoutes(app, ports)
   void app.register((guarded, _options, done) => {
     guarded.addHook('onRequest', (request, _reply, next) => {
-      const principal = ports.authenticate(request.headers.authorization)
-      Object.defineProperty(request, 'principal', { value: principal })
+      const visitor = ports.door.admit(request.raw)
+      Object.defineProperties(request, { visitor: { value: visitor }, principal: { value: visitor.principal } })
       next()
     })
     for (const route of guardedRoutes) route(guarded, ports)
@@ -67,7 +84,21 @@ export function createApp(ports: HttpPorts): FastifyInstance {
   return app
 }
 
-function unauthenticated(): Principal {
+/** What is no HTTP, or has a head too big or too slow: answered by hand, because there is no request yet. */
+function refuseHead(error: ConnectionError, socket: Socket): void {
+  const [status, message] =
+    error.code === 'HPE_HEADER_OVERFLOW'
+      ? [431, `The head of the request is bigger than ${limits.http.headBytesMax} bytes.`]
+      : error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
+        ? [408, 'The request did not come whole in time.']
+        : [400, 'This is not HTTP.']
+  const body = JSON.stringify({ error: { code: 'request.invalid', message } })
+  if (!socket.writable) return void socket.destroy()
+  const head = `HTTP/1.1 ${status} Refused\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close`
+  socket.end(`${head}\r\n\r\n${body}`)
+}
+
+function unauthenticated(): never {
   throw new TypeError('No route may ask for the principal before the token was judged.')
 }
 

@@ -8,7 +8,9 @@ import type { RawData, WebSocket } from 'ws'
 import type { ExecutorCommunicator } from '#executors/executor-communicator'
 import type { Principal } from '#executors/ports'
 import { limits } from '#limits'
-import type { Authenticate } from './ports.ts'
+import { createAllowance } from './allowance.ts'
+import type { Door } from './door.ts'
+import type { Visitor } from './visitor.ts'
 
 const path = '/v1/executor'
 
@@ -16,15 +18,15 @@ const path = '/v1/executor'
  * Takes executors' WebSockets on an HTTP server: bytes to frames, and no further. Who may not come in is told so with an HTTP status before
  * any WebSocket exists: no or a wrong token 401, any Origin 403, a query string (where tokens get lost) 400.
  */
-export function serveExecutors(
-  server: Server,
-  ports: { authenticate: Authenticate; communicator: ExecutorCommunicator },
-): () => void {
+export function serveExecutors(server: Server, ports: { door: Door; communicator: ExecutorCommunicator }): () => void {
   const sockets = new WebSocketServer({
     noServer: true,
     maxPayload: protocolLimits.messageBytesMax,
     perMessageDeflate: false,
     clientTracking: true,
+    // Pings are counted before they are answered.
+    autoPong: false,
+    maxFragments: limits.socket.fragmentsMax,
   })
   sockets.on('headers', (headers) => headers.push(`${protocolHeader}: ${protocolVersion}`))
   const alive = new WeakMap<WebSocket, number>()
@@ -34,11 +36,16 @@ export function serveExecutors(
   server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     socket.on('error', () => socket.destroy())
     try {
-      const principal = admit(request, ports.authenticate)
-      sockets.handleUpgrade(request, socket, head, (webSocket) => {
-        alive.set(webSocket, 0)
-        webSocket.on('pong', () => alive.set(webSocket, 0))
-        serve(webSocket, principal, ports.communicator)
+      const visitor = admit(request, ports.door)
+      let webSocket: WebSocket | undefined
+      const close = (): void => webSocket?.close(closeCodes.unauthenticated, 'the token opens no more')
+      const leave = ports.door.seat(visitor, { kind: 'executor', close })
+      socket.once('close', leave)
+      sockets.handleUpgrade(request, socket, head, (opened) => {
+        webSocket = opened
+        alive.set(opened, 0)
+        opened.on('pong', () => alive.set(opened, 0))
+        serve(opened, visitor.principal, ports.communicator)
       })
     } catch (thrown) {
       refuse(socket, toFailure(thrown))
@@ -51,7 +58,8 @@ export function serveExecutors(
   }
 }
 
-function admit(request: IncomingMessage, authenticate: Authenticate): Principal {
+function admit(request: IncomingMessage, door: Door): Visitor {
+  door.knock(request)
   const url = request.url ?? ''
   if (url.startsWith(`${path}?`))
     throw new Failure('request.invalid', 'The address takes no query; send the token in the Authorization header.')
@@ -59,7 +67,7 @@ function admit(request: IncomingMessage, authenticate: Authenticate): Principal 
   // A browser sends Origin and cannot help it: no page may drive an executor's connection.
   if (request.headers.origin !== undefined)
     throw new Failure('server.forbidden', 'Connections with an Origin are refused.')
-  return authenticate(request.headers.authorization)
+  return door.admit(request)
 }
 
 function refuse(socket: Duplex, failure: Failure): void {
@@ -70,6 +78,7 @@ function refuse(socket: Duplex, failure: Failure): void {
     'Content-Type: application/json',
     `Content-Length: ${Buffer.byteLength(body)}`,
     'Connection: close',
+    ...(failure.retryAfterMs === undefined ? [] : [`Retry-After: ${Math.ceil(failure.retryAfterMs / 1_000)}`]),
   ]
   socket.end(`${head.join('\r\n')}\r\n\r\n${body}`)
 }
@@ -91,8 +100,13 @@ function serve(webSocket: WebSocket, principal: Principal, communicator: Executo
     () => connection.close(closeCodes.badHandshake, 'no handshake came in time'),
     protocolLimits.handshakeMsMax,
   )
+  const flood = watchFlood(() => connection.close(closeCodes.rate, 'too much at once'))
+  webSocket.on('ping', (bytes: Buffer) => {
+    if (!flood.isPing() && webSocket.readyState === webSocket.OPEN) webSocket.pong(bytes)
+  })
   webSocket.on('message', (bytes: RawData, isBinary: boolean) => {
     clearTimeout(late)
+    if (flood.isFrame()) return
     if (isBinary) return connection.close(closeCodes.binary, 'frames are text')
     connection.receive(toText(bytes))
   })
@@ -102,6 +116,18 @@ function serve(webSocket: WebSocket, principal: Principal, communicator: Executo
     clearTimeout(late)
     connection.closed()
   })
+}
+
+/** Says whether a socket sends more than anybody does who means well; it is closed then. */
+function watchFlood(close: () => void): { isFrame(): boolean; isPing(): boolean } {
+  const now = (): number => performance.now()
+  const frames = createAllowance({ ...limits.socket.frames, keysMax: 1, now })
+  const pings = createAllowance({ ...limits.socket.pings, keysMax: 1, now })
+  const judge = (waitMs: number): boolean => {
+    if (waitMs > 0) close()
+    return waitMs > 0
+  }
+  return { isFrame: () => judge(frames.take('')), isPing: () => judge(pings.take('')) }
 }
 
 function toText(bytes: RawData): string {

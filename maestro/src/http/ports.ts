@@ -1,8 +1,6 @@
-import type { ExecutorList, ExecutorStore, Presence, Principal } from '#executors/ports'
+import type { ExecutorList, ExecutorStore, Presence } from '#executors/ports'
 import type { EventBus, RunList, RunLog } from '#runs/ports'
-
-/** Tells who is behind a request from its Authorization header. Fails with server.unauthenticated. */
-export type Authenticate = (authorization: string | undefined) => Principal
+import type { Door } from './door.ts'
 
 /** A part whose absence makes this replica useless. */
 export type ReadyCheck = { readonly name: string; check(): Promise<void> }
@@ -12,7 +10,7 @@ export type Look = { readonly name: string; look(signal: AbortSignal): Promise<s
 
 /** What the HTTP edge is given. */
 export type HttpPorts = {
-  readonly authenticate: Authenticate
+  readonly door: Door
   readonly runs: RunList
   readonly executors: ExecutorList
   readonly log: RunLog

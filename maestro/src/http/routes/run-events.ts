@@ -46,6 +46,8 @@ export function runEventsRoute(app: FastifyInstance, ports: HttpPorts): void {
       const key = { teamId, generationId }
       const header = request.headers['last-event-id']
       const after = await cursorOf(ports, key, (Array.isArray(header) ? header[0] : header) ?? request.query.after)
+      const leave = ports.door.seat(request.visitor, { kind: 'viewer', close: () => reply.raw.destroy() })
+      reply.raw.on('close', leave)
       stream(ports, reply, { key, after })
       return reply
     },
