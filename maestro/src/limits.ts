@@ -127,6 +127,48 @@ export const limits = {
     probeSocketMs: 30_000,
   },
 
+  /** When and how the older part of a run is summed up. Shares are of the room that the instructions and tools leave. */
+  compaction: {
+    /** Text is measured in characters; this many are a token until the model's server has said how many it read, and then within these bounds. */
+    charactersPerTokenDefault: 3.5,
+    charactersPerTokenMin: 1,
+    charactersPerTokenMax: 8,
+    /** Kept free for an answer, and never more than a share of the context. */
+    answerTokens: 16_384,
+    answerShare: 0.2,
+    /** The newest turns stay as they are. */
+    tailShare: 0.25,
+    tailTokensMax: 32_000,
+    /** What takes the place of the rest; alone where no turn is short enough to stay. */
+    textShare: 0.2,
+    textShareAlone: 0.4,
+    textTokensMax: 16_000,
+    textCharactersMin: 600,
+    /** With less room than this no work can be done. */
+    roomTokensMin: 1_000,
+    /** Of a request that was refused as too long: what counts as the model's context from then on. */
+    refusedShare: 0.9,
+    /** The model's own summary: its part of the text, what the question for it takes, and how much longer it may be before it is given up. */
+    summaryShare: 0.35,
+    questionTokens: 300,
+    summaryExcessMax: 2,
+    charactersPerWord: 8,
+    /** Compactions that follow one another within so few turns, before the run ends. */
+    inARowMax: 3,
+    turnsBetweenMin: 3,
+
+    planCharactersMax: 12_000,
+    filesMax: 100,
+    commandsMax: 40,
+    commandCharactersMax: 300,
+    inputsMax: 20,
+    inputCharactersMax: 2_000,
+    earlierMax: 10,
+    earlierCharactersMax: 1_000,
+    /** Results of one answer that are told where none can stay; the oldest go first. */
+    resultsMax: 32,
+  },
+
   /** The Postgres of a Maestro that was given none. */
   embedded: {
     /** A longer path of a Unix socket is cut by one system or another. */

@@ -37,6 +37,7 @@ export const failures = {
   'model.unknown': { http: 502, rpc: -32010, retry: false },
   'model.unreachable': { http: 502, rpc: -32010, retry: true },
   'model.refused': { http: 502, rpc: -32010, retry: false },
+  'model.context_full': { http: 502, rpc: -32010, retry: false },
   'model.bad_answer': { http: 502, rpc: -32010, retry: true },
   'postgres.unreachable': { http: 503, rpc: -32010, retry: true },
   'redis.unreachable': { http: 503, rpc: -32010, retry: true },

@@ -43,7 +43,8 @@ export const limits = {
 
   turnsDefault: 100,
   turnsMax: 1_000,
-  tokensDefault: 4_000_000,
+  /** For each turn a run may take: what fits into a large model. */
+  tokensPerTurnDefault: 200_000,
   runSecondsDefault: 3_600,
   runSecondsMax: 86_400,
   /** The same call with the same arguments: the third time in a row ends the run (R15). */

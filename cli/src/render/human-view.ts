@@ -2,7 +2,7 @@ import type { RunFinished } from '@codegen/protocol/wire'
 import { createAnswer } from './answer.ts'
 import { countOf, toCount, toDuration } from './numbers.ts'
 import { createOpenCalls } from './open-calls.ts'
-import { textAt } from './payload.ts'
+import { numberAt, textAt } from './payload.ts'
 import type { Payload } from './payload.ts'
 import type { RunView } from './run-view.ts'
 import type { Terminal } from './terminal.ts'
@@ -39,6 +39,10 @@ export function createHumanView({ terminal, elapsedMs }: HumanViewOptions): RunV
     agent_message_restarted: (payload) =>
       dropAnswer(toOneLine(textAt(payload, 'reason'), 200) || 'the model broke off'),
     claimed: () => dropAnswer('the server changed'),
+    compacted(payload) {
+      const [before, after] = [numberAt(payload, 'tokens_before') ?? 0, numberAt(payload, 'tokens_after') ?? 0]
+      transcript.remark(`the older part was summed up (${toCount(before)} tokens -> ${toCount(after)})`)
+    },
     tool_call(payload) {
       openCalls.begin(payload)
       terminal.status(openCalls.status())

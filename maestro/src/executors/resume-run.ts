@@ -31,7 +31,7 @@ export async function resumeRun(ports: ConnectionPorts, resume: Resume): Promise
     systemPrompt: loaded.systemPrompt,
     options: run.requestOptions,
   })
-  for (const entry of loaded.entries) transcript.add(entry.shown)
+  for (const entry of loaded.entries) transcript.add(entry)
   const { epoch } = greeted
   const { ageMs } = loaded
   const drive = new Drive({

@@ -3,7 +3,7 @@ import { limits as protocolLimits } from '@codegen/protocol/limits'
 import type { RunFactOf, RunLimits, StartRun } from '@codegen/protocol/wire'
 import { bootstrapEntries } from '#runs/call-entries'
 import { digestOf, toSystemPrompt } from '#runs/context'
-import { toConversation } from '#runs/conversation'
+import { toCarriedRecap, toConversation } from '#runs/conversation'
 import type { Dialect } from '#runs/dialect'
 import { dialectNamed } from '#runs/dialects'
 import { Drive } from '#runs/drive'
@@ -52,7 +52,7 @@ export async function startRun(ports: ConnectionPorts, asked: RunStart): Promise
     systemPrompt: system?.body ?? '',
     options: folded.requestOptions,
   })
-  for (const entry of entries) transcript.add(entry.shown)
+  for (const entry of entries) transcript.add(entry)
   const key = { teamId: run.teamId, generationId: run.generationId }
   const { hands, toolbelt } = runs
   const drive = new Drive({
@@ -112,9 +112,14 @@ async function toNewRun(ports: ConnectionPorts, asked: RunStart, model: string):
         model,
       },
       {
-        earlier,
+        earlier: earlier.shown,
         dialect,
-        internal: { ...toInternal(style, bounds), ...toTrace(start.traceparent), ...toOrigin(queued) },
+        internal: {
+          ...toInternal(style, bounds),
+          ...toTrace(start.traceparent),
+          ...toOrigin(queued),
+          ...earlier.internal,
+        },
       },
     ),
     unshown({
@@ -180,19 +185,21 @@ function toInternal({ dialect, options }: RequestStyle, limits: RunBounds): Entr
 async function earlierConversation(
   ports: ConnectionPorts,
   of: { greeted: Greeted; sessionId: string | undefined; dialect: Dialect },
-): Promise<string> {
+): Promise<{ shown: string; internal: EntryInternal }> {
   const { greeted, sessionId, dialect } = of
-  if (sessionId === undefined) return ''
+  if (sessionId === undefined) return { shown: '', internal: {} }
   const earlier = await ports.store.conversation(ports.principal.teamId, greeted.executorId, sessionId)
   if (earlier === undefined)
     throw new Failure('run.unknown', `There is no ended run in a session ${sessionId} of this executor.`)
-  return toConversation(earlier, dialect)
+  const recap = toCarriedRecap(earlier)
+  return { shown: toConversation(earlier, dialect), internal: recap ? { recap } : {} }
 }
 
 function toBounds(asked: RunLimits | undefined): RunBounds {
+  const turns = Math.min(asked?.turns ?? protocolLimits.turnsDefault, protocolLimits.turnsMax)
   return {
-    turns: Math.min(asked?.turns ?? protocolLimits.turnsDefault, protocolLimits.turnsMax),
-    tokens: asked?.tokens ?? protocolLimits.tokensDefault,
+    turns,
+    tokens: asked?.tokens ?? turns * protocolLimits.tokensPerTurnDefault,
     seconds: Math.min(asked?.seconds ?? protocolLimits.runSecondsDefault, protocolLimits.runSecondsMax),
   }
 }

@@ -338,12 +338,12 @@ test('what no repeat can heal is told at once, in one sentence that says what to
     },
     'too long a context': {
       reply: refusal(400, 'This model has a maximum context length of 8192', 'context_length_exceeded'),
-      code: 'model.refused',
+      code: 'model.context_full',
       says: /no longer fits into the model's context/,
     },
     'too long a context, told in the stream': {
       reply: sendEvents([{ error: { message: 'context length exceeded', code: 400 } }]),
-      code: 'model.refused',
+      code: 'model.context_full',
       says: /no longer fits/,
     },
     'an empty account': {

@@ -126,7 +126,7 @@ function unauthenticated({ address, key }: ServerName): Failure {
 function tooLong(words: string): Failure {
   const next = 'give the run a smaller task, or set CODEGEN_MODEL to a model with a larger context'
   return new Failure(
-    'model.refused',
+    'model.context_full',
     `The conversation no longer fits into the model's context: ${next}${words && ` (it said${words})`}.`,
   )
 }

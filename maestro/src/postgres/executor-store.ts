@@ -43,13 +43,20 @@ const parkSql = `
 UPDATE runs SET status = 'waiting_executor', parked_at = now()
  WHERE team_id = $1 AND generation_id = $2 AND epoch = $3 AND finished_at IS NULL`
 
+// What is before the last compaction is in it.
 const conversationSql = `
+WITH ended AS (
+  SELECT runs.team_id, runs.generation_id, runs.created_at FROM sessions JOIN runs USING (team_id, session_id)
+   WHERE sessions.team_id = $1 AND sessions.executor_id = $2 AND sessions.session_id = $3 AND runs.finished_at IS NOT NULL),
+compacted AS (
+  SELECT ended.created_at, ended.generation_id FROM ended JOIN run_log AS log USING (team_id, generation_id)
+   WHERE log.type = 'compacted' ORDER BY ended.created_at DESC, ended.generation_id DESC LIMIT 1)
 SELECT log.generation_id, log.position, log.type, log.payload, CASE WHEN log.position > 1 THEN log.shown ELSE '' END AS shown, log.internal
-  FROM sessions JOIN runs USING (team_id, session_id)
-  JOIN run_log AS log ON log.team_id = runs.team_id AND log.generation_id = runs.generation_id
- WHERE sessions.team_id = $1 AND sessions.executor_id = $2 AND sessions.session_id = $3 AND runs.finished_at IS NOT NULL
-   AND (log.shown IS NOT NULL OR log.type = 'tool_call')
- ORDER BY runs.created_at, runs.generation_id, log.position`
+  FROM ended JOIN run_log AS log USING (team_id, generation_id)
+ WHERE (log.shown IS NOT NULL OR log.type = 'tool_call')
+   AND NOT EXISTS (
+     SELECT FROM compacted WHERE (ended.created_at, ended.generation_id) < (compacted.created_at, compacted.generation_id))
+ ORDER BY ended.created_at, ended.generation_id, log.position`
 
 const ownSql = `SELECT FROM runs WHERE team_id = $1 AND generation_id = $2 AND executor_id = $3`
 

@@ -1,15 +1,17 @@
-import type { Dialect } from './dialect.ts'
+import type { Dialect, DialectName } from './dialect.ts'
 import type { SavedEntry } from './log-entry.ts'
+import { carriedRecap, createRecap } from './recap.ts'
+import type { RecapState } from './recap-state.ts'
 
 /**
  * What the ended runs of a conversation, oldest first, show the model of the next one. What a run of the same dialect was shown is taken as it was; one of
- * another is told anew from its facts. A request whose run ended before it was met is answered here: no server takes a call without its result.
+ * another is told anew from its facts. Where an older part was summed up it begins there. A request whose run ended before it was met is answered here:
+ * no server takes a call without its result.
  */
 export function toConversation(runs: readonly (readonly SavedEntry[])[], dialect: Dialect): string {
-  return runs
-    .flatMap((entries) => {
-      const own = (entries[0]?.internal?.dialect ?? 'chat') === dialect.name
-      const render = own ? shownAgain : toldAnew
+  return sinceCompaction(runs)
+    .flatMap(({ from, entries }) => {
+      const render = from === dialect.name ? shownAgain : toldAnew
       const shown = entries.map((_, index) => render(entries, index, dialect))
       const answered = lastAnswer(entries)
       // What was said while the run ended comes after the results of its last answer.
@@ -18,6 +20,42 @@ export function toConversation(runs: readonly (readonly SavedEntry[])[], dialect
       return [...shown.slice(0, end), ...unmet(entries, dialect), ...shown.slice(end)].flat()
     })
     .join(',')
+}
+
+/** The kept facts of the ended runs, oldest first, as the next run begins with them. */
+export function toCarriedRecap(runs: readonly (readonly SavedEntry[])[]): RecapState | undefined {
+  let carried: RecapState | undefined
+  for (const entries of runs) {
+    const recap = createRecap(carried)
+    for (const entry of entries) recap.add(entry)
+    carried = carriedRecap(recap.state())
+  }
+  return carried
+}
+
+type ToldRun = { readonly from: DialectName; readonly entries: readonly SavedEntry[] }
+
+/** The runs from the last compaction on; of its own run what it left, itself first. */
+function sinceCompaction(runs: readonly (readonly SavedEntry[])[]): ToldRun[] {
+  const first = Math.max(
+    0,
+    runs.findLastIndex((entries) => entries.some(isCompaction)),
+  )
+  return runs.slice(first).map((entries) => ({
+    from: entries[0]?.internal?.dialect ?? 'chat',
+    entries: withoutOlderPart(entries),
+  }))
+}
+
+function withoutOlderPart(entries: readonly SavedEntry[]): readonly SavedEntry[] {
+  const last = entries.findLast(isCompaction)
+  if (last?.fact.type !== 'compacted') return entries
+  const { kept_from } = last.fact.payload
+  return [last, ...entries.filter((entry) => entry.position >= kept_from && !isCompaction(entry))]
+}
+
+function isCompaction({ fact }: SavedEntry): boolean {
+  return fact.type === 'compacted'
 }
 
 /** The first entry also holds what earlier runs showed; only its own prompt is this run's. */
@@ -36,6 +74,7 @@ function toldAnew(entries: readonly SavedEntry[], index: number, dialect: Dialec
     case 'run_started':
       return dialect.user(fact.payload.prompt)
     case 'input':
+    case 'compacted':
       return dialect.user(fact.payload.content)
     case 'tool_call':
       return dialect.answer({ content: '', requests: bootstrapRequests(entries) }) ?? []

@@ -118,7 +118,7 @@ test('a request of the Responses API keeps nothing at the server and grows at it
   const run = runOf(responsesDialect, 'go', { turns: [{ content: 'I look.', ids: ['a'] }] })
   let before = ''
   for (const entry of run) {
-    transcript.add(entry.shown)
+    transcript.add(entry)
     const { body } = transcript.toRequest()
     t.ok(body.startsWith(before))
     before = body.slice(0, -2)

@@ -95,6 +95,11 @@ export class Drive {
     return this.#failure ?? this.ports.safeguards.endingOf(this.#run, this.ports.now() - this.#startedAt)
   }
 
+  /** How many tokens fit into the run's model. */
+  get contextTokens(): number {
+    return this.ports.model.contextTokensOf(this.#run.model)
+  }
+
   /** The run cannot go on: its next step is to end so. */
   fail(ending: Ending): void {
     this.#failure = ending
@@ -105,7 +110,7 @@ export class Drive {
     for (const entry of entries) {
       const saved = { ...entry, position: this.#run.length + 1 }
       this.#run = applyEntry(this.#run, saved)
-      this.transcript.add(entry.shown)
+      this.transcript.add(saved)
       this.#staged.push(saved)
     }
     if (afterCommit) this.#afterCommit.push(afterCommit)
@@ -154,7 +159,7 @@ export class Drive {
     const callbacks = this.#afterCommit
     this.stopwatch.left(ended.outcome)
     this.#run = ended
-    this.transcript.add(end.shown)
+    this.transcript.add(last)
     this.#staged = []
     this.#afterCommit = []
     for (const callback of callbacks) callback()

@@ -1,6 +1,7 @@
 import type { RunFact } from '@codegen/protocol/wire'
 import { Type } from 'typebox'
 import type { Static } from 'typebox'
+import { RecapState } from './recap-state.ts'
 
 /** One entry of a run's log: the fact viewers are sent, what it shows the model, and what neither sees. */
 export type LogEntry = {
@@ -29,6 +30,12 @@ export const EntryInternal = Type.Object({
   status_word: Type.Optional(Type.String()),
   /** Of a finished call that was never sent: the model's request was wrong. */
   wrong: Type.Optional(Type.Literal(true)),
+  /** Of a compaction, where the model was asked for a summary: the question as it was shown, the entry before which the request ended, and the answer. */
+  asked: Type.Optional(Type.String()),
+  asked_before: Type.Optional(Type.Integer()),
+  summary: Type.Optional(Type.String()),
+  /** Of the first entry: what is kept of earlier runs of the conversation. */
+  recap: Type.Optional(RecapState),
   /** Of the first entry: what the run may use up. */
   limits: Type.Optional(RunBounds),
   /** Of the first entry: the run was asked for over HTTP, and its executor has yet to hear of it. */

@@ -1,5 +1,6 @@
 import type { RunFactOf, RunMode, RunOutcome, RunTool } from '@codegen/protocol/wire'
 import { limits } from '@codegen/protocol/limits'
+import { isClose, toRefusedContext } from './context-room.ts'
 import type { DialectName } from './dialect.ts'
 import type { RunBounds, SavedEntry } from './log-entry.ts'
 import type { ToolRequest } from './tool-request.ts'
@@ -38,6 +39,14 @@ export type Run = {
   readonly sameAnswers: number
   /** Keys of the inputs that are on record. */
   readonly inputRefs: ReadonlySet<string>
+  readonly compactions: {
+    /** Within few turns of one another, up to the last. */
+    readonly inARow: number
+    /** Turns before the last. */
+    readonly turn: number
+    /** What a refusal as too long taught: less than this fits into the model. */
+    readonly contextTokens: number
+  }
   readonly cancel: { readonly reason: string; readonly by: string } | undefined
   readonly outcome: RunOutcome | undefined
   /** What went wrong, once it has ended so. */
@@ -86,7 +95,7 @@ function startedRun(fact: RunFactOf<'run_started'>, entry: SavedEntry): Run {
     requestOptions: entry.internal?.request_options ?? '',
     bounds: entry.internal?.limits ?? {
       turns: limits.turnsDefault,
-      tokens: limits.tokensDefault,
+      tokens: limits.tokensPerTurnDefault * limits.turnsDefault,
       seconds: limits.runSecondsDefault,
     },
     traceparent: entry.internal?.traceparent,
@@ -101,6 +110,7 @@ function startedRun(fact: RunFactOf<'run_started'>, entry: SavedEntry): Run {
     wrongAnswers: 0,
     sameAnswers: 0,
     inputRefs: new Set(),
+    compactions: { inARow: 0, turn: 0, contextTokens: Infinity },
     cancel: undefined,
     outcome: undefined,
     error: null,
@@ -123,6 +133,8 @@ function change(run: Run, entry: SavedEntry): Run {
       return { ...run, openQuestions: new Set([...run.openQuestions, fact.payload.tool_id]) }
     case 'approval_resolved':
       return { ...run, openQuestions: without(run.openQuestions, fact.payload.tool_id) }
+    case 'compacted':
+      return { ...run, compactions: afterCompaction(run, fact) }
     case 'cancel_requested':
       return { ...run, cancel: { reason: fact.payload.reason, by: fact.payload.by } }
     case 'run_finished':
@@ -206,6 +218,17 @@ function spokenTo(run: Run, fact: RunFactOf<'input'>): Run {
     pendingRequests: [],
     wrongAnswers: 0,
     sameAnswers: 0,
+  }
+}
+
+function afterCompaction({ compactions }: Run, { payload }: RunFactOf<'compacted'>): Run['compactions'] {
+  const { turn, reason, tokens_before } = payload
+  const isNear = compactions.inARow > 0 && isClose(turn, compactions.turn)
+  const contextTokens = reason === 'refused' ? toRefusedContext(tokens_before) : Infinity
+  return {
+    inARow: isNear ? compactions.inARow + 1 : 1,
+    turn,
+    contextTokens: Math.min(compactions.contextTokens, contextTokens),
   }
 }
 

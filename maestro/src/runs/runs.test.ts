@@ -219,7 +219,7 @@ test('whatever happens, the log alone tells the run, and its requests can be mad
       const digests: string[] = []
       for (const entry of bench.log) {
         if (entry.fact.type === 'agent_message') digests.push(transcript.toRequest().digest)
-        transcript.add(entry.shown)
+        transcript.add(entry)
       }
       t.strictSame(
         digests,

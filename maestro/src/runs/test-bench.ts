@@ -1,7 +1,8 @@
 import { Failure } from '@codegen/protocol/failure'
-import type { RunFinished, RunTool } from '@codegen/protocol/wire'
+import type { RunFinished, RunTool, ToolResult } from '@codegen/protocol/wire'
 import { chatDialect } from './chat-dialect.ts'
-import type { Dialect } from './dialect.ts'
+import type { Dialect, DialectName } from './dialect.ts'
+import { dialectNamed } from './dialects.ts'
 import { Drive } from './drive.ts'
 import type { LogEntry, SavedEntry } from './log-entry.ts'
 import type { Observer } from './observer.ts'
@@ -17,6 +18,7 @@ import type {
   WaitingInput,
 } from './ports.ts'
 import { createTranscript } from './request-text.ts'
+import type { Transcript } from './request-text.ts'
 import { foldRun } from './run.ts'
 
 export const key = { teamId: 'default', generationId: 'g-1' }
@@ -45,20 +47,22 @@ const silent: Observer = {
 
 /** A log as Postgres would keep it, with its fence; everything else of the drive is real but the model. */
 export function createBench(
-  answers: (Partial<ModelAnswer> | ModelFault)[],
+  answers: (Partial<ModelAnswer> | ModelFault)[] | ((body: string) => Partial<ModelAnswer> | ModelFault),
   options: {
     turns?: number
-    results?: (call: RunTool) => string | undefined
+    dialect?: DialectName
+    contextTokens?: number
+    /** What is on record already. */
+    log?: readonly SavedEntry[]
+    results?: (call: RunTool) => string | Partial<ToolResult> | undefined
     /** Called with each request, before it is answered. */
     asked?: (turn: number) => void
     /** Called before a write of the run's end. */
     finishing?: () => void
   } = {},
 ) {
-  const log: SavedEntry[] = [startedEntry(options.turns ?? 50)].map((entry, index) => ({
-    ...entry,
-    position: index + 1,
-  }))
+  const { dialect = 'chat' } = options
+  const log: SavedEntry[] = [...(options.log ?? [{ ...startedEntry(options.turns ?? 50), position: 1 }])]
   const bodies: string[] = []
   const published: PublishedEvent[] = []
   const listeners = new Set<(events: readonly PublishedEvent[]) => void>()
@@ -86,14 +90,16 @@ export function createBench(
     model: {
       defaultModel: async () => 'm',
       warm: async () => undefined,
-      requestStyle: () => ({ dialect: 'chat', options: '' }),
-      contextTokensOf: () => 128_000,
-      async ask(request) {
+      requestStyle: () => ({ dialect, options: '' }),
+      contextTokensOf: () => options.contextTokens ?? 128_000,
+      async ask(request, signal) {
         bodies.push(request.body)
         options.asked?.(bodies.length)
-        const answer = answers[bodies.length - 1] ?? { content: 'done' }
+        const told = typeof answers === 'function' ? answers(request.body) : answers[bodies.length - 1]
+        const answer = told ?? { content: 'done' }
         if (answer.kind === 'fault') return answer
         request.onText(answer.content ?? '')
+        if (signal.aborted) return { kind: 'fault', failure: new Failure('client.cancelled', 'It was enough.') }
         const usage = { inputTokens: 10, outputTokens: 1, cachedTokens: 0 }
         return { kind: 'answer', content: '', requests: [], finishReason: 'stop', usage, ...answer }
       },
@@ -130,7 +136,8 @@ export function createBench(
         const result = (options.results ?? (() => 'fine'))(call)
         if (result === undefined) continue
         const { tool_id, generation_id } = call
-        drive.mailbox.post({ kind: 'result', result: { tool_id, generation_id, status: 'success', result } })
+        const told = typeof result === 'string' ? { result } : { result: '', ...result }
+        drive.mailbox.post({ kind: 'result', result: { tool_id, generation_id, status: 'success', ...told } })
       }
     },
     cancelTool(generation_id, tool_id) {
@@ -148,10 +155,9 @@ export function createBench(
     check: (request) =>
       request.arguments === 'wrong'
         ? { kind: 'wrong', failure: new Failure('tool.bad_arguments', 'Shell was not called.') }
-        : { kind: 'call', parameters: { command: request.arguments }, timeoutMs: undefined },
+        : { kind: 'call', parameters: toParameters(request.arguments), timeoutMs: undefined },
   }
-  const transcript = createTranscript(chatDialect, toHead(chatDialect))
-  for (const entry of log) transcript.add(entry.shown)
+  const transcript = toTranscript(log, dialect)
   const drive = new Drive({
     key,
     epoch: 1,
@@ -184,6 +190,19 @@ export function createBench(
       epochInForce = 2
     },
   }
+}
+
+/** Most tests care for no more of a call than one word. */
+function toParameters(text: string): Record<string, unknown> {
+  return text.startsWith('{') ? JSON.parse(text) : { command: text }
+}
+
+/** The transcript as any replica makes it of a log. */
+export function toTranscript(log: readonly SavedEntry[], dialect: DialectName = 'chat'): Transcript {
+  const of = dialectNamed(dialect)
+  const transcript = createTranscript(of, toHead(of))
+  for (const entry of log) transcript.add(entry)
+  return transcript
 }
 
 export function startedEntry(turns: number): LogEntry {

@@ -79,6 +79,21 @@ const UsageEvent = message('usage', {
   cached_tokens: count,
 })
 
+/**
+ * The older part of the run was summed up to make room. From here on the model is shown `content` and what the entries from position `kept_from` on show;
+ * `refused`: its server had refused the request as too long. `facts`: the model's own summary could not be had.
+ */
+const CompactedEvent = message('compacted', {
+  generation_id: GenerationId,
+  turn: count,
+  reason: Type.Enum(['full', 'refused']),
+  summary: Type.Enum(['model', 'facts']),
+  tokens_before: count,
+  tokens_after: count,
+  kept_from: count,
+  content: text,
+})
+
 /** Something a person said to a running run. */
 const InputEvent = message('input', {
   generation_id: GenerationId,
@@ -111,6 +126,7 @@ export const runFacts = [
   ToolCallFinishedEvent,
   AgentMessageEvent,
   UsageEvent,
+  CompactedEvent,
   InputEvent,
   CancelRequestedEvent,
   ClaimedEvent,
