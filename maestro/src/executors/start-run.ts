@@ -114,12 +114,7 @@ async function toNewRun(ports: ConnectionPorts, asked: RunStart, model: string):
       {
         earlier: earlier.shown,
         dialect,
-        internal: {
-          ...toInternal(style, bounds),
-          ...toTrace(start.traceparent),
-          ...toOrigin(queued),
-          ...earlier.internal,
-        },
+        internal: { ...toInternal(style, bounds), ...toOrigin(asked), ...earlier.internal },
       },
     ),
     unshown({
@@ -163,14 +158,9 @@ function startedEntry(
   }
 }
 
-/** The trace the run belongs to, where there is one. */
-function toTrace(traceparent: string | undefined): EntryInternal {
-  return traceparent === undefined ? {} : { traceparent }
-}
-
-/** An executor knows nothing of a run that was asked for elsewhere: its calls say where it works. */
-function toOrigin(queued: RunStart['queued']): EntryInternal {
-  return queued ? { remote: true } : {}
+/** The trace a run belongs to, where there is one; an executor knows nothing of a run that was asked for elsewhere, so its calls say where it works. */
+function toOrigin({ start: { traceparent }, queued }: RunStart): EntryInternal {
+  return { ...(traceparent === undefined ? {} : { traceparent }), ...(queued ? { remote: true } : {}) }
 }
 
 /** What is not said is what runs of the first release were: chat, without options. */
