@@ -154,8 +154,8 @@ export const limits = {
     summaryExcessMax: 2,
     charactersPerWord: 8,
     /** Compactions that follow one another within so few turns, before the run ends. */
-    inARowMax: 3,
-    turnsBetweenMin: 3,
+    inARowMax: 4,
+    turnsBetweenMin: 2,
 
     planCharactersMax: 12_000,
     filesMax: 100,

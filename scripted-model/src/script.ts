@@ -31,7 +31,7 @@ export function toScript(scenario: Scenario): Script {
   return {
     find(messages) {
       const chosen = choose(conversations, messages)
-      const answers = messages.slice(chosen.from).filter(isAnswer).length
+      const answers = countAnswers(messages.slice(chosen.from))
       const { step, turn } = stepAt(chosen.conversation, answers)
       return {
         conversation: chosen.conversation.name,
@@ -44,6 +44,13 @@ export function toScript(scenario: Scenario): Script {
       }
     },
   }
+}
+
+/** How many answers were given; where the older ones were taken out of the history, the ids of the calls that are left tell. */
+function countAnswers(messages: readonly Message[]): number {
+  const answers = messages.filter(isAnswer)
+  const numbers = (answers.at(-1)?.tool_calls ?? []).map(({ id }) => Number(/^call_(\d+)_\d+$/.exec(id)?.[1] ?? 0))
+  return Math.max(answers.length, ...numbers)
 }
 
 /** What the model said itself; an agent may have put calls of its own into the history, under ids of its own. */

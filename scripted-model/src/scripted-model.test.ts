@@ -149,6 +149,8 @@ test('fifty turns are played, and each is told apart by the history alone', asyn
     t.match(call, { function: { arguments: `turn ${String(turn)}"}` } })
     results.push(`turn${String(turn)}`)
   }
+  const summedUp = [...history('go, in short'), ...history('go', ...results).slice(-4)]
+  t.equal((await ask(client, summedUp)).choices[0]?.message.content, 'Fifty turns are done.', 'and by its end alone')
   t.equal((await ask(client, history('go', ...results))).choices[0]?.message.content, 'Fifty turns are done.')
   await t.rejects(ask(client, [...history('go', ...results), { role: 'assistant', content: 'done' }]), {
     status: 400,

@@ -304,6 +304,44 @@ test('a run takes so many inputs and no more until it has shown some', async (t)
   t.equal(await say('i-20'), 'written')
 })
 
+test('a conversation is read from the run on that was summed up last', async (t) => {
+  const opened = await open(t)
+  if (!opened) return
+  const { store, log } = opened
+  await store.claim(executor, undefined)
+  const compacted = (kept_from: number): LogEntry => ({
+    fact: {
+      type: 'compacted',
+      payload: {
+        generation_id: 'g',
+        turn: 1,
+        reason: 'full',
+        summary: 'facts',
+        tokens_before: 9,
+        tokens_after: 4,
+        kept_from,
+        content: 'in short, with a NUL \0',
+      },
+    },
+    shown: '{"role":"user","content":"in short"}',
+    internal: null,
+  })
+  const ids: string[] = []
+  for (const entries of [[], [compacted(2)], [compacted(3)], []]) {
+    const run = newRun()
+    await store.start(run)
+    const ended = { ...summary, status: 'completed', finished: true }
+    await log.append({ ...run, epoch: 1, length: 1, entries: [...entries, input('x')], summary: ended })
+    ids.push(run.generationId)
+  }
+  const conversation = await store.conversation('default', 'executor-1', 'session-1')
+  t.strictSame(
+    conversation?.map(([first]) => first?.fact.payload.generation_id),
+    ids.slice(2),
+  )
+  t.match(conversation?.[0]?.[1]?.fact, { type: 'compacted', payload: { kept_from: 3 } })
+})
+
 test('an ended run is appended to and claimed no more, and its conversation goes on', async (t) => {
   const opened = await open(t)
   if (!opened) return
