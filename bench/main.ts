@@ -3,6 +3,7 @@ import { createBenchPlace } from '#bench-place'
 import type { BenchPlace } from '#bench-place'
 import { measureDeltas } from '#measure-deltas'
 import { measureIdle } from '#measure-idle'
+import { measureLongRun } from '#measure-long-run'
 import { measureStarts } from '#measure-starts'
 import { measureTurns } from '#measure-turns'
 import { measureWire } from '#measure-wire'
@@ -15,6 +16,7 @@ const sections: readonly [string, (place: BenchPlace) => Promise<Row[]>][] = [
   ['turns', measureTurns],
   ['deltas', measureDeltas],
   ['idle', measureIdle],
+  ['long', measureLongRun],
   ['wire', (place) => measureWire(place.model)],
 ]
 

@@ -1,6 +1,6 @@
-import { readFileSync } from 'node:fs'
 import { setTimeout as wait } from 'node:timers/promises'
 import type { BenchPlace } from '#bench-place'
+import { findDaemonFamily, readProc } from '#daemon-family'
 import type { Row } from '#row'
 import { usageOf } from '#usage-of-processes'
 
@@ -10,9 +10,7 @@ const idleMs = 5000
 /** What codegend, its Maestro and their Postgres use while nothing runs. */
 export async function measureIdle(place: BenchPlace): Promise<Row[]> {
   await wait(settleMs)
-  const [daemon = NaN, ...others] = await place.listDaemonFamily()
-  const postgres = others.filter((pid) => /postgres/.test(commandOf(pid).split('\0')[0] ?? ''))
-  const [maestro = NaN] = others.filter((pid) => !postgres.includes(pid))
+  const { daemon, maestro, postgres } = await findDaemonFamily(place)
   const before = usageOf(daemon)?.cpuMs ?? NaN
   await wait(idleMs)
   const after = usageOf(daemon)
@@ -25,20 +23,8 @@ export async function measureIdle(place: BenchPlace): Promise<Row[]> {
   ]
 }
 
-function commandOf(pid: number): string {
-  return readProc(pid, 'cmdline')
-}
-
 /** Each page counts for as much as each process's share of it. */
 function sumOfShares(pids: readonly number[]): number {
   const shares = pids.map((pid) => Number(/^Pss:\s+(\d+) kB/m.exec(readProc(pid, 'smaps_rollup'))?.[1] ?? NaN))
   return shares.length > 0 ? shares.reduce((sum, kilobytes) => sum + kilobytes / 1024, 0) : NaN
-}
-
-function readProc(pid: number, file: string): string {
-  try {
-    return readFileSync(`/proc/${pid}/${file}`, 'utf8')
-  } catch {
-    return ''
-  }
 }
