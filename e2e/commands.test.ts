@@ -1,8 +1,9 @@
 import { existsSync } from 'node:fs'
-import { mkdir, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { Ajv2020 } from 'ajv/dist/2020.js'
 import tap, { before, test } from 'tap'
-import { createSystem } from '#support/system'
+import { createSystem, programPath } from '#support/system'
 import type { System } from '#support/system'
 
 const conversations = [
@@ -182,4 +183,37 @@ test('the login service starts codegend, with the settings it was given, and is 
     code: 1,
     stderr: /^codegen: There is no systemd for this user here/,
   })
+})
+
+test('every line of --json is as its published schema says', async (t) => {
+  const ajv = new Ajv2020({ strict: false, allErrors: true })
+  const schemas = new Map<string, ReturnType<typeof ajv.compile>>()
+  const check = async (schema: string, words: string[], linesMin = 1) => {
+    const text = await readFile(programPath('protocol/schemas/v1/cli', `${schema}.json`), 'utf8')
+    const validate = schemas.get(schema) ?? ajv.compile(JSON.parse(text))
+    schemas.set(schema, validate)
+    const lines = linesOf((await system.codegen(words)).stdout).map(toObject)
+    t.ok(lines.length >= linesMin, words.join(' '))
+    for (const line of lines) t.ok(validate(line), `${words.join(' ')}: ${JSON.stringify(line).slice(0, 200)}`)
+    return lines
+  }
+  const events = await check('run', ['--json', '--auto', 'greet'], 10)
+  const id = events[0].payload.generation_id
+  t.match(events.at(-1), { type: 'run_finished', payload: { status: 'completed' } })
+  await check('run', ['log', '--json', id], 10)
+  await check('run', ['attach', '--json', id], 10)
+  await check('runs', ['runs', '--json'])
+  await check('status', ['status', '--json'])
+  await check('tools', ['tools', '--json'], 6)
+  await check('doctor', ['doctor', '--json'], 10)
+  await check('logs', ['logs', '--json'], 5)
+  const [refused] = await check('run', ['--json', '--cwd', system.project, '--model', 'no-such-model', 'greet'])
+  t.ok(refused)
+  for (const [schema, wrong] of [
+    ['run', { type: 'run_finished', payload: {} }],
+    ['run', { event_id: '1-0', type: 'tool_call', payload: { tool_id: 7 } }],
+    ['doctor', { name: 'model', ok: 'yes', says: '' }],
+    ['logs', { level: 'loud' }],
+  ] as const)
+    t.notOk(schemas.get(schema)?.(wrong), `${schema}: ${JSON.stringify(wrong)}`)
 })

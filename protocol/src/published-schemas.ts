@@ -1,4 +1,11 @@
 import type { TSchema } from 'typebox'
+import { Type } from 'typebox'
+import { EventId } from '#ids'
+import { DaemonStatus } from '#local/daemon'
+import { LogLine } from '#local/logs'
+import { RunGet } from '#local/run'
+import { ToolsList } from '#local/tools'
+import { Check } from '#wire/check'
 import { builtInTools } from '#built-in'
 import { clientMethods, daemonMethods, notifications } from '#local'
 import type { Method } from '#local'
@@ -18,6 +25,9 @@ export function publishedSchemas(): ReadonlyMap<string, PublishedSchema> {
     ...maestroMessages.map((message) => frameSchema('maestro', message)),
     ...[...runFacts, ...runDecorations].map((message) => frameSchema('events', message)),
     publish('http/checks', 'checks', { ...ChecksSchema }),
+    ...jsonLines().map(([name, description, schema]) =>
+      publish(`cli/${name}`, `codegen ${name}`, { description, ...schema }),
+    ),
     publish('tools/definition', 'tool definition', { ...ToolDefinition }),
     ...builtInTools.map((tool) => publish(`built-in/${tool.name}`, tool.name, { ...tool.parameters })),
     ...daemonMethods.map((method) => methodSchema('to-daemon', method)),
@@ -25,6 +35,45 @@ export function publishedSchemas(): ReadonlyMap<string, PublishedSchema> {
     ...notifications.map((notification) => methodSchema('notifications', notification)),
   ]
   return new Map(entries)
+}
+
+/** What `codegen ... --json` prints: one object a line. */
+function jsonLines(): [name: string, description: string, schema: TSchema][] {
+  return [
+    [
+      'run',
+      'A line of `codegen --json "prompt"`, `attach --json` and `log --json`: an event of the run; the last line is `run_finished`.',
+      runLine(),
+    ],
+    ['runs', 'A line of `codegen runs --json`: one run.', RunGet.result],
+    ['status', 'The line of `codegen status --json`.', DaemonStatus.result],
+    ['tools', 'A line of `codegen tools --json`: one tool.', ToolsList.result.properties.tools.items],
+    ['doctor', 'A line of `codegen doctor --json`: one thing that was looked at.', Check],
+    ['logs', "A line of `codegen logs --json`: one line of codegend's log.", LogLine],
+  ]
+}
+
+function runLine(): TSchema {
+  const events = [...runFacts, ...runDecorations]
+  const event = (type: object, payload: object) => ({
+    type: 'object',
+    required: ['event_id', 'type', 'payload'],
+    properties: { event_id: EventId, type, payload },
+  })
+  const withoutEvent = { type: 'object', required: ['status'], properties: { status: { type: 'string' } } }
+  return Type.Unsafe({
+    anyOf: [
+      ...events.map(({ type, payload }) => event({ const: type }, payload)),
+      // There may be new ones at any time; a reader passes over those it does not know.
+      event({ type: 'string', not: { enum: events.map(({ type }) => type) } }, { type: 'object' }),
+      // A run that was refused, or whose last event was lost on its way, ends all the same.
+      {
+        type: 'object',
+        required: ['type', 'payload'],
+        properties: { event_id: false, type: { const: 'run_finished' }, payload: withoutEvent },
+      },
+    ],
+  })
 }
 
 function frameSchema(folder: string, message: { type: string; payload: TSchema }): [string, PublishedSchema] {

@@ -1,6 +1,9 @@
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { test } from 'tap'
 import { Failure } from '@codegen/protocol/failure'
 import { commands } from '#commands'
+import { renderCommandsPage } from '#commands-page'
 import { everywhere } from './options.ts'
 import type { FakeAnswers } from '#fake-daemon'
 import { installCodegen, message, runCodegen, startPlace } from '#test-codegen'
@@ -184,4 +187,48 @@ test('an option means the same wherever it is taken', async (t) => {
   const different = [...new Set(options)]
   const names = different.flatMap(({ name, short }) => (short === undefined ? [name] : [name, short]))
   t.same(names, [...new Set(names)])
+})
+
+test('docs/commands.md is what the table says', async (t) => {
+  const page = await readFile(join(import.meta.dirname, '../../../docs/commands.md'), 'utf8')
+  t.equal(page, renderCommandsPage(commands), 'npm run commands-page writes it')
+})
+
+test('the README names every command', async (t) => {
+  const readme = await readFile(join(import.meta.dirname, '../../../README.md'), 'utf8')
+  for (const { name, isHidden } of commands) {
+    const [first, second] = name.split(' ')
+    const isNamed = readme
+      .split('\n')
+      .some((line) => line.startsWith(`codegen ${first}`) && line.includes(second ?? ''))
+    t.ok(isHidden || name === '' || name === 'help' || name === 'version' || isNamed, name)
+  }
+})
+
+test('what the product names is there with its options, or says in a sentence that it is not yet; wrong usage exits 2', async (t) => {
+  const due = ['', 'runs', 'attach', 'cancel', 'log', 'status', 'tools', 'doctor', 'logs', 'service install']
+  const also = ['service uninstall', 'service status', 'daemon restart', 'completion', 'help']
+  for (const name of [...due, ...also])
+    t.ok(
+      commands.some((command) => command.name === name),
+      name,
+    )
+  for (const name of ['plugins', 'mcp', 'acp', 'login', 'policy', 'sent', 'audit']) {
+    const { code, stderr } = await runCodegen(installed, [name]).ended
+    t.equal(code, 2, name)
+    t.match(stderr, new RegExp(`^codegen: codegen ${name} does not exist yet; [^\\n]+\\n$`))
+  }
+  const wrong = commands
+    .filter(({ name }) => name !== '')
+    .flatMap(({ name, operands }) => {
+      const words = name.split(' ')
+      const lines = [[...words, '--max-turns', '3']]
+      if (operands.every(({ takesRest }) => !takesRest)) lines.push([...words, ...operands.map(() => 'x'), 'more'])
+      return operands.some(({ isOptional }) => !isOptional) ? [...lines, words] : lines
+    })
+  const ends = await Promise.all(wrong.map(async (line) => ({ line, ...(await runCodegen(installed, line).ended) })))
+  for (const { line, code, stderr } of ends) {
+    t.equal(code, 2, line.join(' '))
+    t.match(stderr, /^codegen: [^\n]+\n$/, line.join(' '))
+  }
 })

@@ -58,7 +58,7 @@ Exit codes  0 done   1 failed   2 wrong usage   3 a limit was reached   4 codege
 `
 
 /** The help of one command. */
-function renderCommandHelp(command: Command): string {
+export function renderCommandHelp(command: Command): string {
   const { summary, details, options } = command
   return [
     `${toUsage(command)}\n\n${capitalise(summary)}.\n`,
@@ -68,7 +68,7 @@ function renderCommandHelp(command: Command): string {
 }
 
 /** How a command is typed: `codegen log ID [--json] [-q]`. */
-function toUsage({ name, operands, options }: Command): string {
+export function toUsage({ name, operands, options }: Command): string {
   const words = operands.map(toOperand)
   return ['codegen', name, ...words, options.length > 0 ? '[options]' : ''].filter(Boolean).join(' ')
 }
