@@ -6,6 +6,7 @@ export const builtInPlugins: readonly BuiltInPlugin[] = [
   { name: 'read-file', load: () => import('@codegen/plugin-read-file') },
   { name: 'write-file', load: () => import('@codegen/plugin-write-file') },
   { name: 'edit', load: () => import('@codegen/plugin-edit') },
+  { name: 'apply-patch', load: () => import('@codegen/plugin-apply-patch') },
   { name: 'read-folder', load: () => import('@codegen/plugin-read-folder') },
   { name: 'glob', load: () => import('@codegen/plugin-glob') },
   { name: 'grep', load: () => import('@codegen/plugin-grep') },

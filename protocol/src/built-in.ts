@@ -1,3 +1,4 @@
+import { ApplyPatch } from '#built-in/apply-patch'
 import { Clipboard } from '#built-in/clipboard'
 import { Edit } from '#built-in/edit'
 import { GetWorkingDirectory } from '#built-in/get-working-directory'
@@ -8,8 +9,9 @@ import { ReadFolder } from '#built-in/read-folder'
 import { Shell } from '#built-in/shell'
 import { WriteFile } from '#built-in/write-file'
 
-export { Clipboard, Edit, GetWorkingDirectory, Glob, Grep, ReadFile, ReadFolder, Shell, WriteFile }
+export { ApplyPatch, Clipboard, Edit, GetWorkingDirectory, Glob, Grep, ReadFile, ReadFolder, Shell, WriteFile }
 export type { BuiltInTool } from '#built-in/built-in-tool'
+export type { ApplyPatchParameters } from '#built-in/apply-patch'
 export type { ClipboardParameters } from '#built-in/clipboard'
 export type { EditParameters } from '#built-in/edit'
 export type { GlobParameters } from '#built-in/glob'
@@ -25,6 +27,7 @@ export const builtInTools = [
   ReadFile,
   WriteFile,
   Edit,
+  ApplyPatch,
   ReadFolder,
   Glob,
   Grep,

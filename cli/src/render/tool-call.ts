@@ -8,7 +8,9 @@ import { toOneLine } from './visible.ts'
 
 /** What a call is about, in a few words: the tool and its one telling parameter. */
 export function toToolLabel(toolName: string, parameters: Payload): string {
-  const telling = tellingParameters.map((key) => textAt(parameters, key)).find(Boolean) ?? firstText(parameters)
+  const telling =
+    tellingParameters.map((key) => textAt(parameters, key)).find(Boolean) ??
+    (filesOfPatch(textAt(parameters, 'patch')) || firstText(parameters))
   return `${toOneLine(toolName, limits.toolLabelCharactersMax)} ${toOneLine(telling, limits.toolLabelCharactersMax)}`.trim()
 }
 
@@ -28,7 +30,7 @@ export function renderFinishedCall(label: string, finished: Payload, colours: Co
   return `${colours.red('●')} ${label}  ${colours.red(outcome)}${reason ? `: ${reason}` : ''}\n`
 }
 
-const tellingParameters = ['command', 'file_path', 'dir_path', 'url', 'pattern', 'path']
+const tellingParameters = ['command', 'file_path', 'url', 'pattern', 'dir_path', 'path']
 
 const outcomeWords: Readonly<Record<string, string>> = {
   error: 'error',
@@ -36,6 +38,12 @@ const outcomeWords: Readonly<Record<string, string>> = {
   cancelled: 'cancelled',
   timeout: 'timed out',
   interrupted: 'interrupted',
+}
+
+/** The files a patch names are more telling than its first line, which is always the same. */
+function filesOfPatch(patch: string): string {
+  const headers = patch.matchAll(/^\*\*\* (?:Add|Update|Delete) File: *(.+)$/gm)
+  return [...headers].map(([, path]) => path).join(', ')
 }
 
 function firstText(parameters: Payload): string {

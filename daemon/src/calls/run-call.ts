@@ -92,7 +92,7 @@ async function askOwner(
     : toPreview(call)
   const { tool_id, generation_id, tool_name, parameters } = call
   const how = { lasting, waits: run.mode !== 'auto' }
-  const question = { tool_id, generation_id, tool_name, title: titleOf(call), preview, parameters, ...how }
+  const question = { tool_id, generation_id, tool_name, title: titleOf(call, tool), preview, parameters, ...how }
   const { outcome, always, by } = await putQuestion(prepared, approvals, question)
   if (outcome === 'cancelled') return stoppedEnding(cancelled)
   if (outcome === 'expired')
@@ -114,8 +114,9 @@ async function putQuestion(
   return resolution
 }
 
-function titleOf({ tool_name, parameters }: RunTool): string {
-  const subject = parameters['command'] ?? parameters['file_path'] ?? parameters['url']
+function titleOf({ tool_name, parameters }: RunTool, tool: Tool): string {
+  const { writes } = tool.touches?.(parameters) ?? {}
+  const subject = parameters['command'] ?? writes?.join(', ') ?? parameters['file_path'] ?? parameters['url']
   const title = typeof subject === 'string' ? `${tool_name} ${subject}` : tool_name
   return title.slice(0, titleCharactersMax).toWellFormed()
 }

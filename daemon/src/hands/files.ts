@@ -1,5 +1,6 @@
+import type { Stats } from 'node:fs'
 import { stat } from 'node:fs/promises'
-import { isAbsolute, relative, sep } from 'node:path'
+import { isAbsolute, relative, resolve, sep } from 'node:path'
 import type { FileContent, FileHead, Files, FileStat } from '@codegen/kit'
 import { shownPath, toBytes } from '@codegen/kit'
 import { Failure } from '@codegen/protocol/failure'
@@ -10,7 +11,7 @@ import { listFolder } from './list-folder.ts'
 import { openRegular } from './open-in-root.ts'
 import { isProtectedPath } from './protected-path.ts'
 import { readAtMost } from './read-at-most.ts'
-import { replaceFile } from './replace-file.ts'
+import { removeFile, replaceFile } from './replace-file.ts'
 import type { Target } from './replace-file.ts'
 import { findPlace, isInside } from './rooted-path.ts'
 import type { Place } from './rooted-path.ts'
@@ -44,11 +45,15 @@ export function createFiles(options: FilesOptions): Files {
     },
     readHead: async (path, { bytesMax }) => readHead(await findReadable(options, path), bytesMax),
     stat: (path) => statFile(options, path),
-    async write(path, bytes, { ifDigest } = {}) {
+    async write(path, bytes, how = {}) {
       const target = await findTarget(options, path)
-      const { path: real, stats, created } = await replaceFile(target, bytes, ifDigest)
+      const { path: real, stats, created } = await replaceFile(target, bytes, how)
       runMemory.saw(real, digestOf(bytes))
-      return { path: real, kind: 'file', size: bytes.byteLength, modifiedMs: stats.mtimeMs, created }
+      return { ...toFileStat(real, stats), kind: 'file', created }
+    },
+    async remove(path, { ifDigest }) {
+      const target = await findTarget(options, path)
+      await removeFile(target, { ifDigest, path: resolve(options.cwd, path) })
     },
     async lastSeen(path) {
       const place = await findIn(options, readable(options), path)
@@ -114,12 +119,16 @@ async function statFile(options: FilesOptions, path: string): Promise<FileStat |
   if (place.kind !== 'there') return undefined
   try {
     const stats = await stat(place.path)
-    const kind = stats.isFile() ? 'file' : stats.isDirectory() ? 'folder' : 'other'
-    return { path: place.path, kind, size: stats.size, modifiedMs: stats.mtimeMs }
+    return toFileStat(place.path, stats)
   } catch (error) {
     if (isErrorCode(error, 'ENOENT')) return undefined
     throw fileFailure(error, path, 'read')
   }
+}
+
+function toFileStat(path: string, stats: Stats): FileStat {
+  const kind = stats.isFile() ? 'file' : stats.isDirectory() ? 'folder' : 'other'
+  return { path, kind, size: stats.size, modifiedMs: stats.mtimeMs, mode: stats.mode & 0o777 }
 }
 
 async function findTarget(options: FilesOptions, path: string): Promise<Target> {

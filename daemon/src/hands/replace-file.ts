@@ -30,23 +30,48 @@ export type Replaced = { readonly path: string; readonly stats: Stats; readonly 
 export async function replaceFile(
   target: Target,
   bytes: Uint8Array,
-  ifDigest: string | null | undefined,
+  how: { ifDigest?: string | null; mode?: number },
 ): Promise<Replaced> {
-  const path = join(target.folder, ...target.missing, target.name)
+  const path = toPath(target)
   return inTurn(path, async () => {
     try {
       await using folder = await openOrMakeFolder(target)
-      return { path, ...(await replaceIn(folder, { target, path, bytes, ifDigest })) }
+      return { path, ...(await replaceIn(folder, { target, bytes, ...how })) }
     } catch (error) {
       throw fileFailure(error, target.shown, 'write')
     }
   })
 }
 
-type Replacement = { target: Target; path: string; bytes: Uint8Array; ifDigest: string | null | undefined }
+/**
+ * Removes a regular file that still has the digest given, in turn with the writes to it. `path` is how it was named: a link is not removed for what it leads to. Fails with file.changed,
+ * file.not_found, file.not_regular or file.unwritable.
+ */
+export async function removeFile(target: Target, how: { ifDigest: string; path: string }): Promise<void> {
+  return inTurn(toPath(target), async () => {
+    try {
+      const named = await lstatIfThere(how.path, target.shown)
+      if (named === undefined) throw new Failure('file.not_found', `${shownPath(target.shown)} does not exist.`)
+      refuseIrregular(named, target.shown)
+      await using folder = await openFolder({ path: target.folder, roots: [target.root], shown: target.shown })
+      await access(folder.at(target.name), constants.W_OK)
+      await refuseChanged(folder, { target, ifDigest: how.ifDigest })
+      await unlink(folder.at(target.name))
+    } catch (error) {
+      throw fileFailure(error, target.shown, 'write')
+    }
+  })
+}
+
+function toPath({ folder, missing, name }: Target): string {
+  return join(folder, ...missing, name)
+}
+
+type Checked = { target: Target; ifDigest?: string | null }
+type Replacement = Checked & { bytes: Uint8Array; mode?: number }
 
 async function replaceIn(folder: OpenFolder, replacement: Replacement): Promise<Omit<Replaced, 'path'>> {
-  const { target, bytes, ifDigest } = replacement
+  const { target, bytes, ifDigest, mode } = replacement
   const existing = await lstatIfThere(folder.at(target.name), target.shown)
   if (existing) {
     refuseIrregular(existing, target.shown)
@@ -55,7 +80,7 @@ async function replaceIn(folder: OpenFolder, replacement: Replacement): Promise<
   }
   const temporary = folder.at(`.codegen-${randomBytes(8).toString('hex')}.tmp`)
   try {
-    const stats = await writeTemporary(temporary, bytes, existing)
+    const stats = await writeTemporary(temporary, bytes, existing ?? mode)
     if (ifDigest !== undefined) await refuseChanged(folder, replacement)
     await rename(temporary, folder.at(target.name))
     return { stats, created: existing === undefined }
@@ -80,11 +105,13 @@ async function openOrMakeFolder(target: Target): Promise<OpenFolder> {
   return folder
 }
 
-async function writeTemporary(temporary: string, bytes: Uint8Array, existing: Stats | undefined): Promise<Stats> {
+async function writeTemporary(temporary: string, bytes: Uint8Array, like: Stats | number | undefined): Promise<Stats> {
+  const existing = typeof like === 'object' ? like : undefined
   const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW
   await using handle = await open(temporary, flags, existing ? existing.mode & 0o777 : 0o666)
   await handle.writeFile(bytes)
   if (existing) await keepOwnerAndMode(handle, existing)
+  else if (typeof like === 'number') await handle.chmod(like & 0o777)
   // A rename that reaches the disk before the bytes would leave an empty file after a loss of power.
   await handle.datasync()
   return await handle.stat()
@@ -100,7 +127,7 @@ async function keepOwnerAndMode(handle: FileHandle, existing: Stats): Promise<vo
   await handle.chmod(existing.mode & 0o777)
 }
 
-async function refuseChanged(folder: OpenFolder, { target, ifDigest }: Replacement): Promise<void> {
+async function refuseChanged(folder: OpenFolder, { target, ifDigest }: Checked): Promise<void> {
   const there = await lstatIfThere(folder.at(target.name), target.shown)
   const digest = there ? await currentDigest(folder, target) : null
   if (digest === ifDigest) return

@@ -1,9 +1,8 @@
-import { shownPath } from '@codegen/kit'
+import { nearestPlaceInWords, shownPath } from '@codegen/kit'
 import { Failure } from '@codegen/protocol/failure'
 import { findMatches, lineNumbersOf } from './find-matches.ts'
 import type { Match } from './find-matches.ts'
 import { limits } from './limits.ts'
-import { nearestPlace } from './nearest-place.ts'
 
 /** Why a piece that is not in a text was not found, as far as that can be told, with the nearest place and its line numbers. */
 export function explainMiss(path: string, text: string, piece: string): Failure {
@@ -12,13 +11,7 @@ export function explainMiss(path: string, text: string, piece: string): Failure 
   if (withoutNumbers !== undefined && findMatches(text, withoutNumbers, { kind: 'apart', matchesMax: 1 }).length > 0) {
     return new Failure('edit.no_match', `${nothing} It holds the line numbers that ReadFile prints: leave them out.`)
   }
-  const place = nearestPlace(text, piece)
-  if (!place) return new Failure('edit.no_match', `${nothing} Nothing in the file is like it: read the file again.`)
-  const why = place.differsInBlanksOnly ? 'These lines differ from it only in blanks' : 'The nearest place is'
-  const lines = place.lines.map(
-    (line, index) => `${place.firstLine + index}\t${line.slice(0, limits.shownLineCharactersMax)}`,
-  )
-  return new Failure('edit.no_match', `${nothing} ${why}:\n${lines.join('\n')}`.toWellFormed())
+  return new Failure('edit.no_match', `${nothing} ${nearestPlaceInWords(text, piece)}`)
 }
 
 /** Why a piece that must be unique is not, with the lines it was found on. */

@@ -1,7 +1,6 @@
 import {
   compareWithLastSeen,
-  encodeText,
-  encodingInWords,
+  encodeLike,
   limits as textLimits,
   readTextFile,
   shownPath,
@@ -9,7 +8,7 @@ import {
   toDigits,
   withLineEnds,
 } from '@codegen/kit'
-import type { Files, TextEncoding, TextFile } from '@codegen/kit'
+import type { Files, TextFile } from '@codegen/kit'
 import type { EditParameters } from '@codegen/protocol/built-in'
 import { Failure } from '@codegen/protocol/failure'
 import { explainMany, explainMiss } from './explain-miss.ts'
@@ -43,8 +42,7 @@ export async function planEdit(parameters: EditParameters, files: Files): Promis
   refuseTooBig(path, file.text.length + matches.length * (2 * replacement.length - piece.length))
   const after = replaceMatches(file.text, matches, replacement)
   if (after === file.text) throw nothingToChange()
-  const bytes = encodeText(after, file.encoding)
-  if (!bytes) throw noPlaceFor(replacement, file.encoding, path)
+  const bytes = encodeLike(file, after, path)
   return { before: file.text, after, bytes, replacements: matches.length, ifDigest: file.digest }
 }
 
@@ -103,12 +101,4 @@ function lineEndNear(text: string, start: number): '\n' | '\r\n' {
   const next = text.indexOf('\n', start)
   const at = next < 0 ? text.lastIndexOf('\n', start) : next
   return at > 0 && text[at - 1] === '\r' ? '\r\n' : '\n'
-}
-
-function noPlaceFor(replacement: string, encoding: TextEncoding, path: string): Failure {
-  const character = [...replacement].find((one) => encodeText(one, encoding) === undefined) ?? ''
-  return new Failure(
-    'tool.bad_arguments',
-    `${shownPath(path)} is ${encodingInWords(encoding)}, which has no place for ${JSON.stringify(character)}; nothing was changed.`,
-  )
 }

@@ -48,15 +48,17 @@ export type Files = {
   /** What is at a path, following links inside the root; undefined where nothing is. */
   stat(path: string): Promise<FileStat | undefined>
   /**
-   * Replaces a file in one step (temporary file, then rename), making folders as needed and keeping the mode; remembers what it wrote. `ifDigest` is
+   * Replaces a file in one step (temporary file, then rename), making folders as needed and keeping the mode (`mode` is for a new one); remembers what it wrote. `ifDigest` is
    * the digest the caller worked from (null: the file must not exist); anything else on disk at that moment is file.changed and nothing is
    * written. Fails with file.not_regular, file.unwritable or tool.denied (a protected path without consent); the old content is then intact.
    */
   write(
     path: string,
     bytes: Uint8Array,
-    options?: { ifDigest?: string | null },
+    options?: { ifDigest?: string | null; mode?: number },
   ): Promise<FileStat & { created: boolean }>
+  /** Removes a regular file that still has this digest. Fails with file.changed, file.not_found, file.not_regular (a link too), file.unwritable or tool.denied. */
+  remove(path: string, options: { ifDigest: string }): Promise<void>
   /** The digest of what this run last read or wrote of this file; undefined when it never did. */
   lastSeen(path: string): Promise<string | undefined>
   /**
@@ -74,6 +76,8 @@ export type FileStat = {
   readonly kind: 'file' | 'folder' | 'other'
   readonly size: number
   readonly modifiedMs: number
+  /** Permission bits. */
+  readonly mode: number
 }
 /** `path` is relative to the listed folder, with `/` between names; `target` is where a link points, as it is written. */
 export type FileEntry =

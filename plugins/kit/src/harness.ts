@@ -45,6 +45,7 @@ const missingFiles: ToolContext['files'] = {
   readHead: () => missing('files'),
   stat: () => missing('files'),
   write: () => missing('files'),
+  remove: () => missing('files'),
   lastSeen: () => missing('files'),
   list: () => missing('files'),
 }

@@ -18,6 +18,14 @@ export const limits = {
   /** How long the shortest diff is looked for before a longer one is taken. */
   diffMsMax: 100,
   diffEditsMax: 4_000,
+  /** How much of a file is searched for the place nearest to a piece that is not in it, and how much of the piece and the place is used. */
+  nearestLinesMax: 50_000,
+  nearestPieceLinesMax: 200,
+  nearestShownLinesMax: 12,
+  nearestLineCharactersMax: 200,
+  comparedCharactersMax: 200,
+  /** Share of words that two lines must have in common to be called alike. */
+  likenessMin: 0.3,
   /** Names looked at, and named, when a path does not exist. */
   nearNamesScannedMax: 1_000,
   nearNamesMax: 3,

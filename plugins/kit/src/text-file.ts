@@ -4,7 +4,7 @@ import { toBytes } from './counts.ts'
 import { limits } from './limits.ts'
 import { nearPaths } from './near-names.ts'
 import { shownPath } from './shown-path.ts'
-import { decodeText } from './text.ts'
+import { decodeText, encodeText, encodingInWords } from './text.ts'
 import type { DecodedText } from './text.ts'
 
 export type TextFile = DecodedText & { readonly path: string; readonly bytes: Uint8Array; readonly digest: string }
@@ -20,6 +20,17 @@ export async function readTextFile(files: Files, path: string, { shown }: { show
   const decoded = decodeText(content.bytes)
   if (decoded) return { ...content, ...decoded }
   throw binaryFile(path, content.bytes.byteLength)
+}
+
+/** Writes a text as the file it goes into is written. Fails with tool.bad_arguments, naming a character that its encoding has no place for. */
+export function encodeLike({ encoding }: DecodedText, text: string, path: string): Uint8Array {
+  const bytes = encodeText(text, encoding)
+  if (bytes) return bytes
+  const character = [...new Set(text)].find((one) => encodeText(one, encoding) === undefined) ?? ''
+  throw new Failure(
+    'tool.bad_arguments',
+    `${shownPath(path)} is ${encodingInWords(encoding)}, which has no place for ${JSON.stringify(character)}; nothing was changed.`,
+  )
 }
 
 export function binaryFile(path: string, size: number): Failure {

@@ -1,7 +1,18 @@
 import { limits } from './limits.ts'
 
+/** Tells a model where in a text it may have meant a piece that is not in it: the lines with their numbers, or that there are none like it. */
+export function nearestPlaceInWords(text: string, piece: string): string {
+  const place = nearestPlace(text, piece)
+  if (!place) return 'Nothing in the file is like it: read the file again.'
+  const why = place.differsInBlanksOnly ? 'These lines differ from it only in blanks' : 'The nearest place is'
+  const lines = place.lines.map(
+    (line, index) => `${place.firstLine + index}\t${line.slice(0, limits.nearestLineCharactersMax)}`,
+  )
+  return `${why}:\n${lines.join('\n')}`.toWellFormed()
+}
+
 /** Lines of a file that come nearest to a piece that is not in it. */
-export type NearestPlace = {
+type NearestPlace = {
   /** From 1. */
   readonly firstLine: number
   readonly lines: readonly string[]
@@ -10,7 +21,7 @@ export type NearestPlace = {
 }
 
 /** Finds where most of the piece's lines stand together, blanks aside, or else the line most like its longest; undefined when nothing is like it. */
-export function nearestPlace(text: string, piece: string): NearestPlace | undefined {
+function nearestPlace(text: string, piece: string): NearestPlace | undefined {
   const fileLines = text.split('\n', limits.nearestLinesMax).map((line) => line.replace(/\r$/, ''))
   const pieceLines = piece
     .replace(/\r?\n$/, '')
