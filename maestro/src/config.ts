@@ -71,6 +71,9 @@ type Flags = {
 
 /** Reads flags and environment. Fails with config.invalid in one sentence that names the flag or variable and what fits. */
 export function readConfig(args: readonly string[], env: NodeJS.ProcessEnv): Config | 'help' | 'version' {
+  const later = args.find((word) => word === 'replay' || word === 'token')
+  if (later !== undefined && later === args[0])
+    throw new Failure('config.invalid', `maestro ${later} does not exist yet; maestro --help shows what it takes.`)
   const flags = parseFlags(args)
   if (flags.help) return 'help'
   if (flags.version) return 'version'

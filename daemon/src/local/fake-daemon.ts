@@ -1,7 +1,7 @@
 import { Failure } from '@codegen/protocol/failure'
 import type { ApprovalQuestion } from '@codegen/protocol/local'
 import type { RunEvent } from '@codegen/protocol/wire'
-import { toLogLine } from '#log-line'
+import { isWanted, toLogLine } from '#log-line'
 import type { ApprovalWatcher, LocalDaemon, RunSummary, RunViewer } from './ports.ts'
 
 /** What stands behind the socket in its tests: runs are numbered, and the test makes their events. */
@@ -83,7 +83,11 @@ export function createFakeDaemon(): FakeDaemon {
     },
     doctor: async () => [{ name: 'maestro', ok: true, says: 'there' }],
     logs: {
-      last: async (count) => daemon.logLines.slice(-count).flatMap((text) => toLogLine(text) ?? []),
+      last: async (count, filter) =>
+        daemon.logLines
+          .flatMap((text) => toLogLine(text) ?? [])
+          .filter((line) => isWanted(line, filter))
+          .slice(-count),
       subscribe(listener) {
         daemon.logListeners.add(listener)
         return () => void daemon.logListeners.delete(listener)

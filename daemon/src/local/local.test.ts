@@ -46,7 +46,7 @@ async function open(t: Test, socketPath: string, answer?: RpcMethod) {
     seen.push({ method, parameters })
     onSeen()
   }
-  const names = ['run/event', 'run/finished', 'approval/resolved']
+  const names = ['run/event', 'run/finished', 'approval/resolved', 'logs/line']
   const peer: Peer<DaemonMethods> = createPeer<DaemonMethods>({
     write: (line) => void socket.write(line),
     close: () => socket.destroy(),
@@ -487,3 +487,39 @@ function tryToOpen(path: string): Promise<boolean> {
     )
   })
 }
+
+test('33 MiB without a line end, and bytes that are no JSON, end at most their own connection (US-15, US-11)', async (t) => {
+  const { socketPath } = await start(t)
+  const other = await openIntroduced(t, socketPath)
+  const flood = await open(t, socketPath)
+  const before = process.memoryUsage().rss
+  const closed = new Promise((resolve) => flood.socket.once('close', resolve))
+  flood.socket.write(Buffer.alloc(33 * 1024 * 1024, 'x'))
+  await closed
+  t.ok(process.memoryUsage().rss - before < 256 * 1024 * 1024, 'what was sent is not kept many times over')
+  other.socket.write('{ this is no JSON\n')
+  t.equal((await other.peer.request('daemon/status', {})).pid, process.pid)
+})
+
+test('a client that follows the log is told each wanted line once, and nothing after it has left', async (t) => {
+  const { socketPath, daemon } = await start(t)
+  const toLine = (msg: string, level = 30, more = {}) => JSON.stringify({ level, time: 1, pid: 7, msg, ...more })
+  daemon.logLines = [toLine('old'), toLine('older', 40, { run: 'g-1' })]
+  const client = await openIntroduced(t, socketPath)
+  const answer = await client.peer.request('logs/tail', { level: 'warn', run: 'g', follow: true })
+  t.match(answer.lines, [{ message: 'older', level: 'warn', source: 'codegend', fields: { run: 'g-1' } }])
+  const write = (line: string): void => daemon.logListeners.forEach((listener) => listener(line))
+  write(toLine('no run', 50))
+  write(toLine('info only', 30, { run: 'g-2' }))
+  write(toLine('maestro', 30, { line: JSON.stringify({ level: 50, msg: 'inner', run: 'g-2' }) }))
+  write(toLine('new', 50, { run: 'g-2' }))
+  t.match(
+    (await client.told(2)).map(({ parameters }) => parameters),
+    [
+      { message: 'inner', source: 'maestro', level: 'error' },
+      { message: 'new', level: 'error' },
+    ],
+  )
+  client.socket.destroy()
+  await until(() => daemon.logListeners.size === 0)
+})
