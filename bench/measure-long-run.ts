@@ -25,7 +25,17 @@ export async function measureLongRun(place: BenchPlace): Promise<Row[]> {
     { what: '200 turns of 20 kB: summed up', unit: 'times', ours: exchanges.length - turns - 1 },
     { what: '200 turns of 20 kB: turns 180 to 200 to turns 2 to 20', unit: 'x', ours: late / early, budget: 1.25 },
     { what: '200 turns of 20 kB: a turn, median', unit: 'ms', ours: median(turnsMs) },
-    { what: '200 turns of 20 kB: Maestro, peak memory', unit: 'MB', ours: usageOf(maestro)?.peakRssMb ?? NaN },
-    { what: '200 turns of 20 kB: codegend, peak memory', unit: 'MB', ours: usageOf(daemon)?.peakRssMb ?? NaN },
+    {
+      what: '200 turns of 20 kB: Maestro, peak memory',
+      unit: 'MB',
+      ours: usageOf(maestro)?.peakRssMb ?? NaN,
+      budget: 120,
+    },
+    {
+      what: '200 turns of 20 kB: codegend, peak memory',
+      unit: 'MB',
+      ours: usageOf(daemon)?.peakRssMb ?? NaN,
+      budget: 90,
+    },
   ]
 }

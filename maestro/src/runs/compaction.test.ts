@@ -147,7 +147,7 @@ test('what is kept: task, plan, files, commands and notes; the newest turns stay
     ...Array.from({ length: 8 }, (_, index) => shell(`noise ${index}`, `n${index}`)),
   ]
   let made = 0
-  const { compactions, bodies } = await playRun({
+  const { compactions, bodies, log } = await playRun({
     prompt: 'Dance, please.',
     contextTokens: 10_000,
     answer({ isSummary }) {
@@ -163,7 +163,7 @@ test('what is kept: task, plan, files, commands and notes; the newest turns stay
     },
   })
   const fact = compactions[0]?.fact
-  const content = fact?.type === 'compacted' ? fact.payload.content : ''
+  const { content, kept_from: keptFrom } = fact?.type === 'compacted' ? fact.payload : { content: '', kept_from: 0 }
   for (const kept of [
     'Dance, please.',
     '1. Whistle $& (done)\n2. Dance',
@@ -175,6 +175,13 @@ test('what is kept: task, plan, files, commands and notes; the newest turns stay
   t.notMatch(content, 'src/no.ts', 'what failed changed nothing')
   const { messages }: { messages: Message[] } = JSON.parse(bodies.at(-1) ?? '')
   t.match(messages[1], { role: 'user', content: /Dance, please/ })
+  const tail = log.filter(({ position }) => position >= keptFrom && position < (compactions[0]?.position ?? 0))
+  const shown = tail.flatMap((entry) => entry.shown ?? [])
+  t.ok(shown.length >= 2, 'an answer and its result at least')
+  t.ok(
+    bodies.some((body) => body.endsWith(`,${shown.join(',')}]}`)),
+    'the request after it ends with them',
+  )
   t.equal(messages[2]?.role, 'assistant', 'the tail begins with an answer')
 })
 
