@@ -1,4 +1,4 @@
-import { collapseOverwrites, withoutOpenLine } from './strip-controls.ts'
+import { collapseOverwrites, withoutOpenLine } from '@codegen/kit/strip-controls'
 import { wholeCharacter } from './whole-character.ts'
 
 /** Head and tail of a text of any length, in bounded memory. */

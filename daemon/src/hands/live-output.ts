@@ -1,5 +1,5 @@
+import { collapseOverwrites } from '@codegen/kit/strip-controls'
 import { limits } from '#limits'
-import { collapseOverwrites } from './strip-controls.ts'
 import { wholeCharacter } from './whole-character.ts'
 
 type Stream = 'stdout' | 'stderr'

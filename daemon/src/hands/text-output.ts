@@ -1,10 +1,10 @@
 import { StringDecoder } from 'node:string_decoder'
 import type { SpawnOptions } from '@codegen/kit'
+import { createControlFilter } from '@codegen/kit/strip-controls'
 import { limits } from '#limits'
 import { createByteRing } from './byte-ring.ts'
 import { createKeptOutput } from './kept-output.ts'
 import { createLiveOutput } from './live-output.ts'
-import { createControlFilter } from './strip-controls.ts'
 
 type Stream = 'stdout' | 'stderr'
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { test } from 'tap'
-import { collapseOverwrites, createControlFilter, stripControls, withoutOpenLine } from '#hands/strip-controls'
+import { collapseOverwrites, createControlFilter, stripControls, withoutOpenLine } from './strip-controls.ts'
 
 test('control sequences go, the text between them stays', async (t) => {
   const cases: [string, string][] = [
