@@ -4,7 +4,13 @@ import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
 
 const programs = [
-  { name: 'codegend', folder: 'daemon', external: ['undici', 'clipboardy', '@vscode/ripgrep'] },
+  {
+    name: 'codegend',
+    folder: 'daemon',
+    external: ['undici', 'clipboardy', '@vscode/ripgrep'],
+    // What reads a page runs in a thread of its own, so it begins with a file of its own.
+    threads: { 'codegend-markdown-worker': 'hands/markdown-worker.ts' },
+  },
   {
     name: 'maestro',
     folder: 'maestro',
@@ -12,13 +18,18 @@ const programs = [
   },
 ]
 
-for (const { name, folder, external } of programs) {
+for (const { name, folder, external, threads = {} } of programs) {
   const outdir = fileURLToPath(new URL(`./${folder}/dist`, import.meta.url))
   const isOurs = new RegExp(`^${name}(-.*)?\\.js$`)
   for (const file of readdirSync(outdir)) if (isOurs.test(file)) rmSync(`${outdir}/${file}`)
   await build({
     // What is imported late (plugins, the model's client, our own Postgres) becomes files beside it.
-    entryPoints: { [name]: fileURLToPath(new URL(`./${folder}/src/main.ts`, import.meta.url)) },
+    entryPoints: Object.fromEntries(
+      Object.entries({ [name]: 'main.ts', ...threads }).map(([entry, file]) => [
+        entry,
+        fileURLToPath(new URL(`./${folder}/src/${file}`, import.meta.url)),
+      ]),
+    ),
     outdir,
     chunkNames: `${name}-[name]-[hash]`,
     bundle: true,

@@ -31,6 +31,8 @@ export const layers: Readonly<Record<string, Layer>> = {
       undici: ['hands'],
       clipboardy: ['hands'],
       '@vscode/ripgrep': ['hands'],
+      linkedom: ['hands'],
+      turndown: ['hands'],
       '@opentelemetry': ['opentelemetry'],
     },
     files: { 'built-in': { packages: ['plugins/*'] } },

@@ -10,6 +10,7 @@ export const builtInPlugins: readonly BuiltInPlugin[] = [
   { name: 'read-folder', load: () => import('@codegen/plugin-read-folder') },
   { name: 'glob', load: () => import('@codegen/plugin-glob') },
   { name: 'grep', load: () => import('@codegen/plugin-grep') },
+  { name: 'web-fetch', load: () => import('@codegen/plugin-web-fetch') },
   { name: 'clipboard', load: () => import('@codegen/plugin-clipboard') },
   { name: 'get-working-directory', load: () => import('@codegen/plugin-get-working-directory') },
 ]

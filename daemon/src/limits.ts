@@ -156,6 +156,14 @@ export const limits = {
   fetchRedirectsMax: 5,
   /** How often over an answer may be compressed. */
   fetchEncodingsMax: 2,
+  /** What reading a page as Markdown may take: time, and megabytes of its thread's memory. */
+  pageMsMax: 10_000,
+  pageMemoryMbMax: 256,
+  pageYoungMemoryMbMax: 32,
+  /** What is read of a page: its elements, how deep they are nested, and the characters of a link. */
+  pageElementsMax: 50_000,
+  pageDepthMax: 250,
+  pageLinkCharactersMax: 1_000,
   /** How long the process that asks the clipboard may take to be ready; then how long the clipboard may take, and how much it may hold. */
   clipboardStartMsMax: 5_000,
   clipboardMsMax: 2_000,

@@ -60,6 +60,7 @@ export const failures = {
   'edit.many_matches': { http: 409, rpc: -32602, retry: false },
   'fetch.blocked': { http: 403, rpc: -32015, retry: false },
   'fetch.failed': { http: 502, rpc: -32603, retry: true },
+  'fetch.unreadable': { http: 415, rpc: -32602, retry: false },
   'clipboard.unavailable': { http: 503, rpc: -32014, retry: false },
 } as const satisfies Record<string, { http: number; rpc: number; retry: boolean }>
 

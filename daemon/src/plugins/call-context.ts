@@ -10,6 +10,7 @@ import { createRunFilesMemory } from '#hands/run-files-memory'
 import type { RunFilesMemory } from '#hands/run-files-memory'
 import { createSearch } from '#hands/search'
 import { createSpawn } from '#hands/spawn'
+import { createToMarkdown } from '#hands/to-markdown'
 import type { Log } from '#log'
 import { outputFolder, pruneOutputFolders } from './output-folders.ts'
 
@@ -77,6 +78,7 @@ export function createCallContexts(parts: ContextParts): CallContexts {
         search: createSearch({ root, cwd, toolId, signal, groups }),
         spawn: createSpawn({ root, cwd, environment, outputDir, toolId, signal, groups }),
         fetch: createFetch({ allowedHosts: parts.allowedHosts, signal }),
+        toMarkdown: createToMarkdown(signal),
         clipboard: createClipboard({ environment: parts.clipboardEnvironment, toolId, signal, groups }),
         ask,
         signal,

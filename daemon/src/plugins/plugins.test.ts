@@ -40,6 +40,7 @@ test('only what reads or may be repeated runs again after a crash', (t) => {
     'ReadFolder',
     'Glob',
     'Grep',
+    'WebFetch',
     'Clipboard',
     'GetWorkingDirectory',
   ])

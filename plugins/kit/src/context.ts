@@ -9,6 +9,7 @@ export type ToolContext = {
   readonly search: Search
   readonly spawn: Spawn
   readonly fetch: Fetch
+  readonly toMarkdown: ToMarkdown
   readonly clipboard: Clipboard
   readonly ask: Ask
   /** Aborted when the call is cancelled or its time is up; the reason is a Failure. */
@@ -185,6 +186,14 @@ export type FetchResult = {
   readonly bytes: Uint8Array
   readonly truncated: boolean
 }
+
+/**
+ * Reads HTML as Markdown of at most `charactersMax` characters, links made whole by `baseUrl`, without scripts, styles, pictures and what is hidden. The
+ * work is done in a thread of its own with bounds in memory and time. Fails with fetch.unreadable for a page that keeps to neither.
+ */
+export type ToMarkdown = (html: string, options: { baseUrl: string; charactersMax: number }) => Promise<Markdown>
+/** `cut`: the page has more. */
+export type Markdown = { readonly title: string; readonly text: string; readonly cut: boolean }
 
 export type Clipboard = { read(): Promise<string>; write(text: string): Promise<void> }
 

@@ -22,6 +22,7 @@ export function createHarness(parts: Partial<ToolContext> = {}): Harness {
     search: { paths: () => missing('search'), lines: () => missing('search') },
     spawn: () => missing('spawn'),
     fetch: () => missing('fetch'),
+    toMarkdown: () => missing('toMarkdown'),
     clipboard: { read: () => missing('clipboard'), write: () => missing('clipboard') },
     ask: () => missing('ask'),
     signal: new AbortController().signal,

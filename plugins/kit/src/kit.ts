@@ -31,11 +31,13 @@ export type {
   FoundLines,
   FoundPaths,
   LineSearch,
+  Markdown,
   OutputStream,
   Search,
   Spawn,
   SpawnOptions,
   SpawnResult,
+  ToMarkdown,
   ToolContext,
   ToolReturn,
 } from './context.ts'
