@@ -1,5 +1,6 @@
 import type { ModelAnswer, ModelRequest, ModelUsage } from '#runs/ports'
 import type { limits } from '#limits'
+import { createOrder, toSavable } from './answer-order.ts'
 import type { Delta } from './delta.ts'
 import { createToolRequests } from './tool-requests.ts'
 
@@ -24,9 +25,10 @@ export function createAnswer(request: ModelRequest, bounds: ModelBounds): Growin
     requestsMax: bounds.toolRequestsMax,
     idCharactersMax: bounds.toolRequestIdCharactersMax,
   })
+  const order = createOrder()
   let content = ''
   let finishReason: string | undefined
-  let usage: ModelUsage = { inputTokens: 0, outputTokens: 0, cachedTokens: 0 }
+  let usage: ModelUsage = { inputTokens: 0, outputTokens: 0, cachedTokens: 0, reasoningTokens: 0 }
   let room = bounds.answerCharactersMax
   let isShown = false
   const fit = (text: string): string => {
@@ -34,19 +36,26 @@ export function createAnswer(request: ModelRequest, bounds: ModelBounds): Growin
     room -= fitting.length
     return fitting
   }
+  const add = (delta: Delta): void => {
+    // Another message of the same answer: a paragraph of its own to whoever reads along.
+    const begins = order.begin(delta) && content !== '' && delta.text !== ''
+    const written = fit(delta.text)
+    const text = begins ? `\n\n${written}` : written
+    const reasoning = fit(delta.reasoning)
+    content += text
+    order.text(written)
+    if (delta.thought !== undefined && delta.thought.length <= room) order.thought(fit(delta.thought))
+    for (const call of delta.calls) if (requests.add({ ...call, arguments: fit(call.arguments) })) order.request()
+    finishReason = delta.finishReason ?? finishReason
+    usage = delta.usage ?? usage
+    isShown ||= text !== '' || reasoning !== ''
+    if (reasoning !== '') request.onReasoning(reasoning)
+    if (text !== '') request.onText(text)
+    delta.items?.forEach(add)
+  }
 
   return {
-    add(delta) {
-      const text = fit(delta.text)
-      const reasoning = fit(delta.reasoning)
-      content += text
-      for (const call of delta.calls) requests.add({ ...call, arguments: fit(call.arguments) })
-      finishReason = delta.finishReason ?? finishReason
-      usage = delta.usage ?? usage
-      isShown ||= text !== '' || reasoning !== ''
-      if (reasoning !== '') request.onReasoning(reasoning)
-      if (text !== '') request.onText(text)
-    },
+    add,
     isShown: () => isShown,
     isFinished: () => finishReason !== undefined,
     isFull: () => room === 0,
@@ -57,14 +66,17 @@ export function createAnswer(request: ModelRequest, bounds: ModelBounds): Growin
         arguments: toSavable(call.arguments),
       }))
       const reason = room === 0 ? 'length' : toFinishReason(finishReason, made.length > 0)
-      return { kind: 'answer', content: toSavable(content), requests: made, finishReason: reason, usage }
+      const parts = order.toParts(made)
+      return {
+        kind: 'answer',
+        content: toSavable(content),
+        requests: made,
+        ...(parts ? { parts } : {}),
+        finishReason: reason,
+        usage,
+      }
     },
   }
-}
-
-/** What Postgres refuses to keep in a text: a NUL and half a character. */
-function toSavable(text: string): string {
-  return text.toWellFormed().replaceAll('\0', '\u{fffd}')
 }
 
 /** Some servers say "stop" or nothing although they ask for tools. */

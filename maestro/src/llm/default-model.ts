@@ -1,4 +1,5 @@
 import { Failure } from '@codegen/protocol/failure'
+import type { DialectName } from '#runs/dialect'
 import { Breakdown } from './breakdown.ts'
 import { clean } from './clean.ts'
 import type { ModelServer } from './model-server.ts'
@@ -51,15 +52,17 @@ export async function describeModel(
 /** Why a server knows an address or a model not; asks it for the models it has. */
 export async function explainNotFound(
   server: ModelServer,
-  of: { model: string; said: string; signal: AbortSignal },
+  of: { dialect: DialectName; model: string; said: string; signal: AbortSignal },
 ): Promise<Failure> {
   const models = await listModels(server, of.signal)
   const said = of.said === '' ? '' : ` (it said: ${of.said})`
   if (!Array.isArray(models) || models.includes(of.model)) {
-    const next = 'check OPENAI_BASE_URL, which usually ends in /v1, and CODEGEN_MODEL'
+    const isChat = of.dialect === 'chat'
+    const api = isChat ? 'chat completions' : 'Responses API'
+    const next = `${isChat ? '' : 'set CODEGEN_MODEL_API=chat, or '}check OPENAI_BASE_URL, which usually ends in /v1, and CODEGEN_MODEL`
     return new Failure(
       'model.unknown',
-      `The model server at ${server.address} found no chat completions for the model ${of.model}: ${next}${said}.`,
+      `The model server at ${server.address} found no ${api} for the model ${of.model}: ${next}${said}.`,
     )
   }
   const offer = models.length === 0 ? 'it offers none' : `it offers ${toSentence(models, server)}`

@@ -9,6 +9,31 @@ export type Delta = {
   readonly usage: ModelUsage | undefined
   /** The server's own words for a fault that it tells inside the stream. */
   readonly error: unknown
+  /** Where the answer has several messages: the one this text is of, or that begins. */
+  readonly message?: { readonly at: number; readonly phase?: string | undefined }
+  /** JSON that is to go back with the next request, as it is. */
+  readonly thought?: string | undefined
+  /** Whole items that the end of an answer tells of. */
+  readonly items?: readonly Delta[]
+  /** Nothing more comes. */
+  readonly isOver?: boolean
+}
+
+/** A piece that adds nothing. */
+export const nothing: Delta = {
+  text: '',
+  reasoning: '',
+  calls: [],
+  finishReason: undefined,
+  usage: undefined,
+  error: undefined,
+}
+
+/** Reads the pieces of one answer. */
+export type AnswerReader = {
+  read(chunk: unknown): Delta
+  /** What was held back until nothing more came. */
+  end(): Delta
 }
 
 /** A piece of a tool call. Empty strings where the server sent nothing. */
@@ -67,14 +92,17 @@ function parseUsage(usage: Record<string, unknown>): ModelUsage {
   return {
     inputTokens: toCount(usage['prompt_tokens']),
     outputTokens: toCount(usage['completion_tokens']),
-    cachedTokens: toCount(toRecord(usage['prompt_tokens_details'])['cached_tokens']),
+    // DeepSeek has a word of its own.
+    cachedTokens:
+      toCount(toRecord(usage['prompt_tokens_details'])['cached_tokens']) || toCount(usage['prompt_cache_hit_tokens']),
+    reasoningTokens: toCount(toRecord(usage['completion_tokens_details'])['reasoning_tokens']),
   }
 }
 
-function toString(value: unknown): string {
+export function toString(value: unknown): string {
   return typeof value === 'string' ? value : ''
 }
 
-function toCount(value: unknown): number {
+export function toCount(value: unknown): number {
   return typeof value === 'number' && Number.isSafeInteger(value) && value > 0 ? value : 0
 }

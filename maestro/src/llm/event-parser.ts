@@ -1,6 +1,6 @@
 import { Breakdown } from './breakdown.ts'
 
-/** What the reader of a stream of events wants next. `done`: the stream has said `[DONE]`. */
+/** What the reader of a stream of events wants next. `done`: the stream has said that it is over. */
 export type EventState = 'more' | 'enough' | 'done'
 
 /** Takes the text of a stream as it comes and gives the data of each event. */
@@ -12,9 +12,9 @@ export type EventParser = {
 
 /**
  * Parses server-sent events, their data alone, at a tenth of what the `openai` client's own decoder costs a delta. `onData` says whether
- * it wants more; what it throws comes out of `feed`. An event beyond its bound is a Breakdown.
+ * it wants more, has enough of it or has heard the last; what it throws comes out of `feed`. An event beyond its bound is a Breakdown.
  */
-export function createEventParser(onData: (data: string) => boolean, eventCharactersMax: number): EventParser {
+export function createEventParser(onData: (data: string) => EventState, eventCharactersMax: number): EventParser {
   let rest = ''
   let scanned = 0
   let data: string | undefined
@@ -24,7 +24,7 @@ export function createEventParser(onData: (data: string) => boolean, eventCharac
     if (line === '') {
       const whole = data
       data = undefined
-      return whole === undefined || onData(whole) ? 'more' : 'enough'
+      return whole === undefined ? 'more' : onData(whole)
     }
     if (!line.startsWith('data:')) return 'more'
     const value = line.slice(line.startsWith('data: ') ? 6 : 5)

@@ -6,8 +6,8 @@ import type { EventParser, EventState } from './event-parser.ts'
 import { createPace } from './pace.ts'
 import type { Watch } from './watch.ts'
 
-/** Reads the data of each event until `[DONE]` or until `onData` has enough. Rejects with a Breakdown, or with what `onData` throws. */
-export type ReadEvents = (onData: (data: string) => boolean) => Promise<void>
+/** Reads the data of each event until `[DONE]` or until `onData` wants no more. Rejects with a Breakdown, or with what `onData` throws. */
+export type ReadEvents = (onData: (data: string) => EventState) => Promise<void>
 
 /** A streamed answer as the `openai` client hands it on. It has no body: its events are read straight from the connection. */
 export class EventResponse extends Response {

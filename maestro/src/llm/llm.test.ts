@@ -1,26 +1,34 @@
-import type { ServerResponse } from 'node:http'
 import fc from 'fast-check'
 import { test } from 'tap'
 import { limits } from '#limits'
 import { createEventParser } from './event-parser.ts'
 import type { ModelConfig } from './model-server.ts'
 import { nextAttempt, retryAfterMs } from './retry.ts'
-import { answerOf, ask, askOf, body, failureOf, hello, never, open, texts } from './test-model-client.ts'
+import { answerOf, ask, askOf, body, failureOf, hello, never, open, testEach, texts } from './test-model-client.ts'
 import { finish, sendEvents, sendJson, startModelServer, toEvent } from './test-model-server.ts'
 import type { Reply, TestModelServer } from './test-model-server.ts'
 
-test('an answer comes as text while it is made, and whole at its end', async (t) => {
-  const usage = { prompt_tokens: 11, completion_tokens: 2, prompt_tokens_details: { cached_tokens: 8 } }
-  const { outcome, told, server } = await askOf(t, [
-    sendEvents([
-      { reasoning_content: 'Hm' },
-      { reasoning: '...' },
-      { content: 'Hel' },
-      { content: 'lo' },
-      finish('stop'),
-      { choices: [], usage },
-    ]),
-  ])
+testEach('an answer comes as text while it is made, and whole at its end', async (t, dialect) => {
+  const usage = {
+    prompt_tokens: 11,
+    completion_tokens: 2,
+    prompt_tokens_details: { cached_tokens: 8 },
+    completion_tokens_details: { reasoning_tokens: 1 },
+  }
+  const { outcome, told, server } = await askOf(
+    t,
+    [
+      sendEvents([
+        { reasoning_content: 'Hm' },
+        { reasoning: '...' },
+        { content: 'Hel' },
+        { content: 'lo' },
+        finish('stop'),
+        { choices: [], usage },
+      ]),
+    ],
+    { dialect },
+  )
   const answer = answerOf(t, outcome)
   t.strictSame(told, [
     { kind: 'reasoning', words: 'Hm' },
@@ -33,11 +41,21 @@ test('an answer comes as text while it is made, and whole at its end', async (t)
     content: 'Hello',
     requests: [],
     finishReason: 'stop',
-    usage: { inputTokens: 11, outputTokens: 2, cachedTokens: 8 },
+    usage: { inputTokens: 11, outputTokens: 2, cachedTokens: 8, reasoningTokens: 1 },
   })
-  t.equal(server.asked[0]?.path, '/v1/chat/completions')
+  t.equal(server.asked[0]?.path, dialect === 'chat' ? '/v1/chat/completions' : '/v1/responses')
   t.equal(server.asked[0]?.headers.authorization, 'Bearer sk-secret-key')
 })
+
+const wholeCompletion = {
+  choices: [{ message: { role: 'assistant', content: 'Hello' }, finish_reason: 'stop' }],
+}
+const wholeResponse = {
+  object: 'response',
+  status: 'completed',
+  error: null,
+  output: [{ type: 'message', role: 'assistant', content: [{ type: 'output_text', text: 'Hello' }] }],
+}
 
 test('the request arrives byte for byte', async (t) => {
   const server = await startModelServer(t, { replies: [hello] })
@@ -103,26 +121,30 @@ test('why an answer ended is one of five words', async (t) => {
   t.strictSame(seen, ['stop', 'length', 'content_filter', 'tool_calls', 'tool_calls', 'other', 'other'])
 })
 
-test('what a model says can always be saved', async (t) => {
-  const { outcome } = await askOf(t, [
-    sendEvents([
-      { content: 'a\u0000b\ud83d' },
-      { tool_calls: [{ index: 0, id: 'a', function: { name: 'S\u0000', arguments: '\u0000' } }] },
-      finish('stop'),
-    ]),
-  ])
+testEach('what a model says can always be saved', async (t, dialect) => {
+  const { outcome } = await askOf(
+    t,
+    [
+      sendEvents([
+        { content: 'a\u0000b\ud83d' },
+        { tool_calls: [{ index: 0, id: 'a', function: { name: 'S\u0000', arguments: '\u0000' } }] },
+        finish('stop'),
+      ]),
+    ],
+    { dialect },
+  )
   const answer = answerOf(t, outcome)
   t.equal(answer.content, 'a\u{fffd}b\u{fffd}')
   t.strictSame(answer.requests, [{ id: 'a', name: 'S\u{fffd}', arguments: '\u{fffd}' }])
   t.equal(answer.finishReason, 'tool_calls', 'an answer that asks for tools says so')
 })
 
-test('an answer of 10 MB is cut and says so', async (t) => {
+testEach('an answer of 10 MB is cut and says so', async (t, dialect) => {
   const piece = 'x'.repeat(100_000)
   const { outcome, told } = await askOf(
     t,
     [sendEvents([...Array.from({ length: 100 }, () => ({ content: piece })), finish('stop')])],
-    { bounds: { firstByteMsMax: 10_000, silenceMsMax: 10_000 } },
+    { dialect, bounds: { firstByteMsMax: 10_000, silenceMsMax: 10_000 } },
   )
   const answer = answerOf(t, outcome)
   t.equal(answer.content.length, limits.model.answerCharactersMax)
@@ -148,18 +170,16 @@ test('an event that never ends is given up, without being kept', async (t) => {
   t.ok(server.asked.length >= 2 && server.asked.length <= 3, `${server.asked.length} requests`)
 })
 
-test('a whole answer counts, however its stream ends', async (t) => {
+testEach('a whole answer counts, however its stream ends', async (t, dialect) => {
   const said = [{ content: 'Hello' }, finish('stop')]
   for (const [title, reply] of Object.entries({
     'the connection is cut after the last word': sendEvents(said, 'cut'),
     'no [DONE]': sendEvents(said, 'close'),
     'the stream is never closed': sendEvents(said, 'hang'),
-    '[DONE] without a reason': sendEvents([{ content: 'Hello' }]),
-    'not streamed at all': sendJson(200, {
-      choices: [{ message: { role: 'assistant', content: 'Hello' }, finish_reason: 'stop' }],
-    }),
+    ...(dialect === 'chat' ? { '[DONE] without a reason': sendEvents([{ content: 'Hello' }]) } : {}),
+    'not streamed at all': sendJson(200, dialect === 'chat' ? wholeCompletion : wholeResponse),
   })) {
-    const { outcome, server } = await askOf(t, [reply])
+    const { outcome, server } = await askOf(t, [reply], { dialect })
     const answer = answerOf(t, outcome)
     t.equal(answer.content, 'Hello', title)
     t.equal(answer.finishReason, 'stop', title)
@@ -187,7 +207,7 @@ test('a stream of events is read the same however it is written and divided', as
     `: hello${end}event: message${end}${events.map((data) => `id: 1${end}data:${data.includes('\n') ? '' : ' '}${data.replace('\n', `${end}data: `)}${end}${end}`).join('')}data: [DONE]`
   const read = (pieces: string[]): { seen: string[]; state: string } => {
     const seen: string[] = []
-    const parser = createEventParser((data) => seen.push(data) > 0, 1_000)
+    const parser = createEventParser((data) => (seen.push(data) > 0 ? 'more' : 'enough'), 1_000)
     const states = pieces.map((piece) => parser.feed(piece))
     return { seen, state: states.find((state) => state !== 'more') ?? parser.end() }
   }
@@ -213,20 +233,17 @@ test('a stream of events is read the same however it is written and divided', as
   t.equal(answerOf(t, outcome).content, '🙂')
 })
 
-test('an answer that breaks off is asked for again, and what was shown of it is void', async (t) => {
+testEach('an answer that breaks off is asked for again, and what was shown of it is void', async (t, dialect) => {
   const part = [{ content: 'Hel' }]
   for (const [title, reply] of Object.entries({
     cut: sendEvents(part, 'cut'),
     'ended without a reason': sendEvents(part, 'close'),
     stalled: sendEvents(part, 'hang'),
-    'no JSON': (response: ServerResponse) =>
-      void response
-        .writeHead(200, { 'content-type': 'text/event-stream' })
-        .end(`${toEvent({ content: 'Hel' })}data: {"choi\n\ndata: [DONE]\n\n`),
+    'no JSON': sendEvents(part, 'garbage'),
     'a fault told inside the stream': sendEvents([...part, { error: { message: 'overloaded', type: 'server_error' } }]),
     'a fault told as an object': sendEvents([...part, { object: 'error', message: 'no slot', code: 503 }]),
   })) {
-    const { outcome, told, server } = await askOf(t, [reply, hello])
+    const { outcome, told, server } = await askOf(t, [reply, hello], { dialect })
     t.equal(answerOf(t, outcome).content, 'Hello', title)
     t.strictSame(
       told.map((one) => one.kind),
@@ -239,19 +256,24 @@ test('an answer that breaks off is asked for again, and what was shown of it is 
   }
 })
 
-test('a busy or broken server is asked again, and nothing is said when nothing was shown', async (t) => {
+testEach('a busy or broken server is asked again, and nothing is said when nothing was shown', async (t, dialect) => {
   const slow: Reply = () => {}
   for (const status of [408, 409, 429, 500, 502, 503, 529]) {
-    const { outcome, told } = await askOf(t, [sendJson(status, { error: { message: 'later' } }), hello])
+    const { outcome, told } = await askOf(t, [sendJson(status, { error: { message: 'later' } }), hello], { dialect })
     t.equal(answerOf(t, outcome).content, 'Hello', String(status))
     t.equal(texts(told, 'restart'), '')
   }
-  t.equal(answerOf(t, (await askOf(t, [slow, hello])).outcome).content, 'Hello', 'silent')
-  t.equal(answerOf(t, (await askOf(t, [(response) => response.destroy(), hello])).outcome).content, 'Hello', 'hung up')
+  t.equal(answerOf(t, (await askOf(t, [slow, hello], { dialect })).outcome).content, 'Hello', 'silent')
+  t.equal(
+    answerOf(t, (await askOf(t, [(response) => response.destroy(), hello], { dialect })).outcome).content,
+    'Hello',
+    'hung up',
+  )
 })
 
-test('attempts are counted, and the last fault is told with its server', async (t) => {
+testEach('attempts are counted, and the last fault is told with its server', async (t, dialect) => {
   const { outcome, server } = await askOf(t, [sendJson(429, { error: { message: 'Rate limit\u001b[31m reached' } })], {
+    dialect,
     bounds: { attemptsMax: 4 },
   })
   const failure = failureOf(t, outcome)
@@ -307,7 +329,7 @@ test('back-off grows, is bounded and spread', (t) => {
   t.end()
 })
 
-test('what no repeat can heal is told at once, in one sentence that says what to do', async (t) => {
+testEach('what no repeat can heal is told at once, in one sentence that says what to do', async (t, dialect) => {
   const refusal = (status: number, message: string, code = 'x'): Reply => sendJson(status, { error: { message, code } })
   const cases: Record<string, { reply: Reply; code: string; says: RegExp }> = {
     'a wrong key': {
@@ -363,7 +385,7 @@ test('what no repeat can heal is told at once, in one sentence that says what to
     },
   }
   for (const [title, { reply, code, says }] of Object.entries(cases)) {
-    const { outcome, server } = await askOf(t, [reply])
+    const { outcome, server } = await askOf(t, [reply], { dialect })
     const failure = failureOf(t, outcome)
     t.equal(failure.code, code, title)
     t.match(failure.message, says, title)
@@ -372,26 +394,31 @@ test('what no repeat can heal is told at once, in one sentence that says what to
   }
 })
 
-test('a web page in place of an answer points at the address', async (t) => {
+testEach('a web page in place of an answer points at the address', async (t, dialect) => {
   const page: Reply = (response) => void response.writeHead(200, { 'content-type': 'text/html' }).end('<html>hi</html>')
-  const { outcome, server } = await askOf(t, [page])
+  const { outcome, server } = await askOf(t, [page], { dialect })
   t.equal(failureOf(t, outcome).code, 'model.bad_answer')
   t.match(failureOf(t, outcome).message, new RegExp(`${server.url} answered with a web page.*OPENAI_BASE_URL`))
 })
 
-test('an unknown model is told with those the server has', async (t) => {
+testEach('an unknown model is told with those the server has', async (t, dialect) => {
   const missing = sendJson(404, { error: { message: 'The model `m-1` does not exist', code: 'model_not_found' } })
-  const known = await askOf(t, [missing], { models: ['a-1', 'b-2'] })
+  const known = await askOf(t, [missing], { dialect, models: ['a-1', 'b-2'] })
   t.equal(failureOf(t, known.outcome).code, 'model.unknown')
   t.match(failureOf(t, known.outcome).message, /has no model m-1; it offers a-1, b-2: set CODEGEN_MODEL/)
 
   const other = await askOf(t, [sendJson(400, { error: { message: 'm-1 is not a valid model ID' } })], {
+    dialect,
     models: ['a-1'],
   })
   t.match(failureOf(t, other.outcome).message, /it offers a-1/)
 
-  const nothing = await askOf(t, [sendJson(404, 'not found')])
-  t.match(failureOf(t, nothing.outcome).message, /found no chat completions for the model m-1: check OPENAI_BASE_URL/)
+  const nothing = await askOf(t, [sendJson(404, 'not found')], { dialect })
+  const says =
+    dialect === 'chat'
+      ? /found no chat completions for the model m-1: check OPENAI_BASE_URL/
+      : /found no Responses API for the model m-1: set CODEGEN_MODEL_API=chat, or check OPENAI_BASE_URL/
+  t.match(failureOf(t, nothing.outcome).message, says)
 })
 
 test('a server that is not there is told with its address, soon', async (t) => {
@@ -409,25 +436,25 @@ test('a server that is not there is told with its address, soon', async (t) => {
   t.match(nowhere.message, /no-such-host\.invalid\/v1/)
 })
 
-test('a cancelled request ends at once and closes its connection', async (t) => {
+testEach('a cancelled request ends at once and closes its connection', async (t, dialect) => {
   const abort = new AbortController()
   let closed: Promise<unknown> | undefined
   const server = await startModelServer(t, {
     replies: [
-      (response) => {
+      (response, asked) => {
         closed = new Promise((resolve) => response.once('close', resolve))
-        response.writeHead(200, { 'content-type': 'text/event-stream' }).write(toEvent({ content: 'a' }))
+        sendEvents([{ content: 'a' }], 'hang')(response, asked)
       },
     ],
   })
   const client = open(t, { baseUrl: server.url }, { silenceMsMax: 60_000 })
   const asking = client.ask(
-    { dialect: 'chat', body, onText: () => abort.abort(), onReasoning() {}, onRestart() {} },
+    { dialect, body, onText: () => abort.abort(), onReasoning() {}, onRestart() {} },
     abort.signal,
   )
   t.equal(failureOf(t, await asking).code, 'client.cancelled')
   await closed
-  t.equal(failureOf(t, (await ask(client, body, abort.signal)).outcome).code, 'client.cancelled')
+  t.equal(failureOf(t, (await ask(client, body, { dialect, signal: abort.signal })).outcome).code, 'client.cancelled')
   t.equal(server.asked.length, 1, 'and what is cancelled already is not sent')
 })
 
@@ -435,7 +462,7 @@ test('a cancelled wait ends at once', async (t) => {
   const abort = new AbortController()
   const server = await startModelServer(t, { replies: [sendJson(429, {}, { 'retry-after': '100' })] })
   const client = open(t, { baseUrl: server.url })
-  const asking = ask(client, body, abort.signal)
+  const asking = ask(client, body, { signal: abort.signal })
   while (server.asked.length === 0) await new Promise((resolve) => setTimeout(resolve, 5))
   setTimeout(() => abort.abort(), 50)
   t.equal(failureOf(t, (await asking).outcome).code, 'client.cancelled')

@@ -4,12 +4,16 @@ import type { ModelAnswer, ModelClient, ModelFault, ModelRequest } from '#runs/p
 import { limits } from '#limits'
 import { createAnswer } from './answer.ts'
 import type { ModelBounds } from './answer.ts'
+import { createChatReader } from './chat-reader.ts'
 import { createContextTokens } from './context-tokens.ts'
 import { describeModel, explainNotFound, findDefaultModel } from './default-model.ts'
-import { parseDelta, toRecord } from './delta.ts'
+import { toRecord } from './delta.ts'
+import type { AnswerReader } from './delta.ts'
 import { Breakdown } from './breakdown.ts'
 import { createModelServer } from './model-server.ts'
-import type { ModelConfig, ModelServer } from './model-server.ts'
+import type { ModelConfig, ModelServer, OnChunk } from './model-server.ts'
+import { familyOf } from './model-family.ts'
+import { createResponseReader } from './response-reader.ts'
 import { toRequestStyle } from './request-style.ts'
 import { nextAttempt } from './retry.ts'
 import { toTrouble } from './trouble.ts'
@@ -79,8 +83,8 @@ async function askUntilAnswered(asking: Asking, signal: AbortSignal): Promise<Mo
     const { trouble } = outcome
     if (trouble.kind === 'final') return toFault(trouble.failure)
     if (trouble.kind === 'not-found') {
-      const model = String(toRecord(JSON.parse(request.body))['model'])
-      return toFault(await explainNotFound(server, { model, said: trouble.said, signal }))
+      const model = modelOf(request.body)
+      return toFault(await explainNotFound(server, { dialect: request.dialect, model, said: trouble.said, signal }))
     }
     const next = nextAttempt(
       trouble,
@@ -99,26 +103,32 @@ type Interruption = { readonly kind: 'interruption'; readonly trouble: Trouble; 
 
 async function askOnce({ server, request, state }: Asking, signal: AbortSignal): Promise<ModelAnswer | Interruption> {
   const answer = createAnswer(request, server.bounds)
+  const reader = createReader(request)
   const attempt = new AbortController()
   const abort = (): void => attempt.abort()
   signal.addEventListener('abort', abort)
   let isWhole = false
   let finish: NodeJS.Timeout | undefined
-  const onChunk = (chunk: unknown): boolean => {
-    const delta = parseDelta(chunk)
+  const onChunk: OnChunk = (chunk) => {
+    const delta = reader.read(chunk)
     if (delta.error !== undefined) throw new Breakdown({ kind: 'told', error: delta.error })
     state.isProven = true
     answer.add(delta)
     if (answer.isFinished()) finish ??= setTimeout(abort, server.bounds.finishMsMax)
-    return !answer.isFull()
+    if (delta.isOver) return 'done'
+    return answer.isFull() ? 'enough' : 'more'
+  }
+  const toWhole = (): ModelAnswer => {
+    answer.add(reader.end())
+    return answer.toAnswer()
   }
   try {
-    await server.ask(request.body, onChunk, attempt.signal)
+    await server.ask(request, onChunk, attempt.signal)
     isWhole = !answer.isFull()
-    return answer.toAnswer()
+    return toWhole()
   } catch (thrown) {
     // After its last word an answer is whole, however its stream ended.
-    if (answer.isFinished()) return answer.toAnswer()
+    if (answer.isFinished()) return toWhole()
     return { kind: 'interruption', trouble: toTrouble(thrown, server), isShown: answer.isShown() }
   } finally {
     clearTimeout(finish)
@@ -126,6 +136,17 @@ async function askOnce({ server, request, state }: Asking, signal: AbortSignal):
     // What is left of the stream is not wanted; a whole one leaves its connection to the next request.
     if (!isWhole) abort()
   }
+}
+
+function createReader({ dialect, body }: ModelRequest): AnswerReader {
+  if (dialect === 'responses') return createResponseReader()
+  return createChatReader({ returnsReasoning: familyOf(modelOf(body))?.returnsReasoning === true })
+}
+
+/** The model stands first in every request of ours. */
+function modelOf(body: string): string {
+  const written = /^\{"model":("(?:[^"\\]|\\.)*")/.exec(body)?.[1]
+  return written === undefined ? String(toRecord(JSON.parse(body))['model']) : String(JSON.parse(written))
 }
 
 function toFault(failure: Failure): ModelFault {

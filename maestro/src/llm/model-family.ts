@@ -6,6 +6,8 @@ export type ModelFamily = {
   readonly contextTokens: number
   /** Whether the Responses API gives its thoughts back encrypted; asked for others, OpenAI refuses the request. */
   readonly hasEncryptedReasoning?: true
+  /** Whether it wants its `reasoning_content` back between its calls. */
+  readonly returnsReasoning?: true
 }
 
 /** The one place for what providers document (2026-11); the first prefix that fits counts. Whoever knows better sets CODEGEN_MODEL_CONTEXT. */
@@ -28,11 +30,11 @@ const families: readonly ModelFamily[] = [
   { prefix: 'gemini', contextTokens: 1_048_576 },
   { prefix: 'grok-4', contextTokens: 256_000 },
   { prefix: 'grok', contextTokens: 131_072 },
-  { prefix: 'deepseek', contextTokens: 128_000 },
+  { prefix: 'deepseek', contextTokens: 128_000, returnsReasoning: true },
   { prefix: 'qwen3-coder', contextTokens: 262_144 },
   { prefix: 'qwen', contextTokens: 32_768 },
-  { prefix: 'kimi-k2', contextTokens: 131_072 },
-  { prefix: 'glm-4', contextTokens: 128_000 },
+  { prefix: 'kimi', contextTokens: 131_072, returnsReasoning: true },
+  { prefix: 'glm', contextTokens: 128_000, returnsReasoning: true },
   { prefix: 'minimax-m2', contextTokens: 196_608 },
   { prefix: 'llama-3', contextTokens: 131_072 },
   { prefix: 'llama-4', contextTokens: 131_072 },

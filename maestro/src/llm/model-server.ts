@@ -2,11 +2,13 @@ import type { ProxyEnv } from 'node:http'
 import { Failure } from '@codegen/protocol/failure'
 import type { OpenAI } from 'openai'
 import type { DialectName } from '#runs/dialect'
+import type { ModelRequest } from '#runs/ports'
 import type { ModelBounds } from './answer.ts'
 import { Breakdown } from './breakdown.ts'
 import { createConnection } from './connection.ts'
 import { parseDelta, toRecord } from './delta.ts'
 import { createEventParser } from './event-parser.ts'
+import type { EventState } from './event-parser.ts'
 import { EventResponse } from './event-response.ts'
 import type { ReadEvents } from './event-response.ts'
 import type { ServerName } from './trouble.ts'
@@ -25,13 +27,18 @@ export type ModelConfig = {
   readonly proxies?: ProxyEnv | undefined
 }
 
+/** Takes a chunk of an answer. */
+export type OnChunk = (chunk: unknown) => EventState
+
+const paths = { chat: '/chat/completions', responses: '/responses' } as const satisfies Record<DialectName, string>
+
 /** An OpenAI-compatible server. Its methods reject with whatever `toTrouble` reads. */
 export type ModelServer = ServerName & {
   readonly isOpenAi: boolean
   /** On this machine or its network, where servers are loaded with less context than their models could take. */
   readonly isLocal: boolean
-  /** Sends a request as it is and hands on the chunks of its answer until they are over or `onChunk` has enough. */
-  ask(body: string, onChunk: (chunk: unknown) => boolean, signal: AbortSignal): Promise<void>
+  /** Sends a request as it is and hands on the chunks of its answer until they are over or `onChunk` wants no more. */
+  ask(request: Pick<ModelRequest, 'dialect' | 'body'>, onChunk: OnChunk, signal: AbortSignal): Promise<void>
   /** The names of the models it offers. */
   models(signal: AbortSignal): Promise<string[]>
   /** Loads what a request needs and opens a connection. Never fails. */
@@ -68,7 +75,8 @@ export function createModelServer(config: ModelConfig, bounds: ModelBounds): Mod
     bounds,
     isOpenAi,
     isLocal: isLocalHost(url.hostname),
-    ask: async (body, onChunk, signal) => await stream(await open(), onChunk, { body, signal }),
+    ask: async ({ dialect, body }, onChunk, signal) =>
+      await stream(await open(), onChunk, { path: paths[dialect], body, signal }),
     async models(signal) {
       const client = await open()
       const list = toRecord(await client.get('/models', { signal }))['data']
@@ -91,11 +99,12 @@ function isLocalHost(name: string): boolean {
 
 async function stream(
   client: OpenAI,
-  onChunk: (chunk: unknown) => boolean,
-  of: { body: string; signal: AbortSignal },
+  onChunk: OnChunk,
+  of: { path: string; body: string; signal: AbortSignal },
 ): Promise<void> {
   const headers = { 'content-type': 'application/json', accept: 'text/event-stream' }
-  const response = await client.post('/chat/completions', { ...of, headers }).asResponse()
+  const { path, ...rest } = of
+  const response = await client.post(path, { ...rest, headers }).asResponse()
   if (response instanceof EventResponse) return await response.read((data) => onChunk(JSON.parse(data)))
   const isPage = response.headers.get('content-type')?.includes('html')
   if (isPage) throw new Breakdown({ kind: 'garbled', what: 'a web page' })
@@ -109,8 +118,8 @@ async function rehearse(of: { url: URL; key: string | undefined }): Promise<void
     return Promise.resolve()
   }
   const client = await openClient({ ...of, fetch: () => Promise.resolve(new EventResponse({ status: 200 }, play)) })
-  const take = (chunk: unknown): boolean => parseDelta(chunk).text === ''
-  await stream(client, take, { body: '{}', signal: new AbortController().signal })
+  const take: OnChunk = (chunk) => (parseDelta(chunk).text === '' ? 'more' : 'enough')
+  await stream(client, take, { path: paths.chat, body: '{}', signal: new AbortController().signal })
 }
 
 function unconfigured(): Failure {

@@ -1,4 +1,6 @@
+import { test } from 'tap'
 import type { Test } from 'tap'
+import type { DialectName } from '#runs/dialect'
 import type { ModelAnswer, ModelFault } from '#runs/ports'
 import { limits } from '#limits'
 import type { ModelBounds } from './answer.ts'
@@ -28,6 +30,11 @@ export const never: AbortSignal = new AbortController().signal
 
 export type Told = { kind: 'text' | 'reasoning' | 'restart'; words: string }
 
+/** The same promise of both APIs. */
+export function testEach(title: string, hold: (t: Test, dialect: DialectName) => Promise<void>): void {
+  for (const dialect of ['chat', 'responses'] as const) test(`${title} (${dialect})`, (t) => hold(t, dialect))
+}
+
 /** A client that hurries, closed with its test. */
 export function open(t: Test, config: ModelConfig, bounds: Partial<ModelBounds> = {}): OpenModelClient {
   const client = createModelClient(config, { ...quick, ...bounds })
@@ -39,12 +46,13 @@ export function open(t: Test, config: ModelConfig, bounds: Partial<ModelBounds> 
 export async function ask(
   client: OpenModelClient,
   text = body,
-  signal: AbortSignal = never,
+  of: { signal?: AbortSignal; dialect?: DialectName } = {},
 ): Promise<{ outcome: ModelAnswer | ModelFault; told: Told[] }> {
   const told: Told[] = []
   const hear = (kind: Told['kind']) => (words: string) => void told.push({ kind, words })
+  const { signal = never, dialect = 'chat' } = of
   const outcome = await client.ask(
-    { dialect: 'chat', body: text, onText: hear('text'), onReasoning: hear('reasoning'), onRestart: hear('restart') },
+    { dialect, body: text, onText: hear('text'), onReasoning: hear('reasoning'), onRestart: hear('restart') },
     signal,
   )
   return { outcome, told }
@@ -54,11 +62,11 @@ export async function ask(
 export async function askOf(
   t: Test,
   replies: Reply[],
-  more: { models?: string[]; bounds?: Partial<ModelBounds> } = {},
+  more: { models?: unknown; bounds?: Partial<ModelBounds>; dialect?: DialectName; config?: ModelConfig } = {},
 ) {
   const server = await startModelServer(t, { replies, models: more.models })
-  const client = open(t, { baseUrl: server.url, apiKey: 'sk-secret-key' }, more.bounds)
-  return { ...(await ask(client)), server, client }
+  const client = open(t, { baseUrl: server.url, apiKey: 'sk-secret-key', ...more.config }, more.bounds)
+  return { ...(await ask(client, body, more.dialect ? { dialect: more.dialect } : {})), server, client }
 }
 
 export function answerOf(t: Test, outcome: ModelAnswer | ModelFault): ModelAnswer {

@@ -3,6 +3,7 @@ import { createServer } from 'node:http'
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
 import { text } from 'node:stream/consumers'
 import type { Test } from 'tap'
+import { toResponseEvents } from './test-response-events.ts'
 
 /** What the test server was asked. */
 export type Asked = { readonly path: string; readonly body: string; readonly headers: IncomingMessage['headers'] }
@@ -65,13 +66,18 @@ export function sendJson(
   }
 }
 
-/** Streams chunks as events: a delta each, or a whole chunk where it has choices or an error. */
-export function sendEvents(chunks: readonly object[], end: 'done' | 'cut' | 'hang' | 'close' = 'done'): Reply {
-  return (response) => {
+/** Streams chunks as events: a delta each, or a whole chunk where it has choices or an error. Asked for a response, the same in its events. */
+export function sendEvents(
+  chunks: readonly object[],
+  end: 'done' | 'cut' | 'hang' | 'close' | 'garbage' = 'done',
+): Reply {
+  return (response, asked) => {
     response.writeHead(200, { 'content-type': 'text/event-stream' })
-    for (const chunk of chunks) response.write(toEvent(chunk))
-    if (end === 'done') response.end('data: [DONE]\n\n')
+    const isResponses = asked.path.endsWith('/responses')
+    for (const event of isResponses ? toResponseEvents(chunks) : chunks.map(toEvent)) response.write(event)
+    if (end === 'done') response.end(isResponses ? '' : 'data: [DONE]\n\n')
     if (end === 'close') response.end()
+    if (end === 'garbage') response.end('data: {"choi\n\ndata: [DONE]\n\n')
     if (end === 'cut') setImmediate(() => response.destroy())
   }
 }

@@ -3,7 +3,8 @@ import type { CallDelta } from './delta.ts'
 
 /** Puts tool calls together from their pieces, whatever the server makes of index, id and name. */
 export type ToolRequests = {
-  add(piece: CallDelta): void
+  /** True when the piece began a call. */
+  add(piece: CallDelta): boolean
   /** In the order they began; each id is there and there once. */
   toRequests(): ToolRequest[]
 }
@@ -19,6 +20,7 @@ export function createToolRequests(bounds: { requestsMax: number; idCharactersMa
       if (call !== known) calls.push(call)
       if (piece.index !== undefined) atIndex.set(piece.index, call)
       extend(call, piece)
+      return call !== known
     },
     toRequests() {
       const real = calls.filter((call) => call.name !== '' || call.arguments !== '').slice(0, bounds.requestsMax)

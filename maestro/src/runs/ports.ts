@@ -52,7 +52,14 @@ export type ModelAnswer = {
 export type ModelFault = { readonly kind: 'fault'; readonly failure: Failure }
 
 /** Tokens of one answer; zeros when the server told none. */
-export type ModelUsage = { readonly inputTokens: number; readonly outputTokens: number; readonly cachedTokens: number }
+export type ModelUsage = {
+  readonly inputTokens: number
+  readonly outputTokens: number
+  /** Of the input: what the provider's cache held. */
+  readonly cachedTokens: number
+  /** Of the output: what was thought and not said. */
+  readonly reasoningTokens: number
+}
 
 /** What the brain needs of Postgres for a run it owns. */
 export type RunLog = {

@@ -100,7 +100,7 @@ export function createBench(
         if (answer.kind === 'fault') return answer
         request.onText(answer.content ?? '')
         if (signal.aborted) return { kind: 'fault', failure: new Failure('client.cancelled', 'It was enough.') }
-        const usage = { inputTokens: 10, outputTokens: 1, cachedTokens: 0 }
+        const usage = { inputTokens: 10, outputTokens: 1, cachedTokens: 0, reasoningTokens: 0 }
         return { kind: 'answer', content: '', requests: [], finishReason: 'stop', usage, ...answer }
       },
     },
