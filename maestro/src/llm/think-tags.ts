@@ -15,11 +15,12 @@ const closing = '</think>'
  * thoughts; a tag later on is text.
  */
 export function createThinkTags(): ThinkTags {
-  let place: 'before' | 'within' | 'after' = 'before'
+  let place: 'before' | 'within' | 'between' | 'after' = 'before'
   let held = ''
 
   const split = (piece: string): Split => {
     if (place === 'after') return { text: piece, reasoning: '' }
+    if (place === 'between') return { text: toFirst(piece), reasoning: '' }
     held += piece
     return place === 'before' ? begin() : within()
   }
@@ -35,15 +36,21 @@ export function createThinkTags(): ThinkTags {
     const end = held.indexOf(closing)
     if (end >= 0) {
       const reasoning = held.slice(0, end)
-      const text = held.slice(end + closing.length).trimStart()
-      place = 'after'
+      const rest = held.slice(end + closing.length)
+      place = 'between'
       held = ''
-      return { text, reasoning }
+      return { text: toFirst(rest), reasoning }
     }
     const kept = tailLike(held)
     const reasoning = held.slice(0, held.length - kept)
     held = held.slice(held.length - kept)
     return { text: '', reasoning }
+  }
+  /** The lines between the thoughts and the first word are neither. */
+  const toFirst = (piece: string): string => {
+    const text = piece.trimStart()
+    if (text !== '') place = 'after'
+    return text
   }
   const release = (): Split => {
     const text = held
