@@ -1,5 +1,3 @@
-/* oxlint-disable typescript/no-unsafe-assignment, typescript/no-unsafe-member-access */
-
 type Chunk = {
   content?: string
   reasoning?: string
