@@ -30,7 +30,7 @@ async function playRun({ prompt, dialect = 'chat', contextTokens, answer, result
   const bench = createBench(
     (body) => {
       const told = answer({ body, isSummary: body.slice(-1_500).includes('Note for yourself') })
-      const usage = { inputTokens: Math.ceil(body.length / 4), outputTokens: 1, cachedTokens: 0 }
+      const usage = { inputTokens: Math.ceil(body.length / 4), outputTokens: 1, cachedTokens: 0, reasoningTokens: 0 }
       return told.kind === 'fault' ? told : { usage, ...told }
     },
     { log, dialect, contextTokens, results: result },
