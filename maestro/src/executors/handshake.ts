@@ -16,6 +16,11 @@ export async function greet(ports: ConnectionPorts, handshake: Handshake): Promi
     const message = `This Maestro speaks protocol ${protocolVersion}, the executor ${protocol.version}; update the older of the two.`
     throw new Failure('client.version', message)
   }
+  const toolBytes = Buffer.byteLength(JSON.stringify(handshake.custom_tools))
+  if (toolBytes > protocolLimits.customToolsBytesMax) {
+    const message = `custom_tools has ${toolBytes} bytes; ${protocolLimits.customToolsBytesMax} is the most.`
+    throw new Failure('message.too_big', message)
+  }
   const record = toRecord(ports, handshake)
   const claim = await ports.store.claim(record, handshake.executor?.epoch)
   if (claim.kind === 'superseded') throw new SupersededFailure(claim.epoch)

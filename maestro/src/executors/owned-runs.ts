@@ -100,6 +100,7 @@ export class OwnedRuns {
     if (waiting) {
       if (frame.type !== 'tool_output_delta') hold(waiting, (resumed) => deliverTo(resumed, frame))
     } else if (drive) {
+      this.#noteLate(frame, drive)
       deliverTo(drive, frame)
       if (frame.type === 'tool_result') this.#seedHands?.resultArrived(frame.payload.tool_id)
     } else if (frame.type !== 'tool_output_delta' && !this.#seedHands) this.#refuseStray(frame, tell)
@@ -202,6 +203,16 @@ export class OwnedRuns {
       },
       onFinished: () => this.#owner.close(closeCodes.done, 'the run has ended'),
     })
+  }
+
+  /** What comes for a call that has ended is for the log alone: a repeat, or a result that nobody waited for any more. */
+  #noteLate(frame: Delivery, { run }: Pick<Drive, 'run'>): void {
+    if (frame.type !== 'tool_result' || run.openCalls.has(frame.payload.tool_id)) return
+    const { tool_id, generation_id, status } = frame.payload
+    this.#ports.warn(
+      `A late result (${status.slice(0, 40)}) of the call ${tool_id} of the run ${generation_id} was not used.`,
+      undefined,
+    )
   }
 
   /**

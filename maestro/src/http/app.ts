@@ -8,6 +8,8 @@ import type { Visitor } from './visitor.ts'
 import { checksRoute } from '#http/routes/checks'
 import { healthRoutes } from '#http/routes/health'
 import { limits } from '#limits'
+import { openApiRoute } from '#http/routes/openapi'
+import { describeApi } from './openapi.ts'
 import { cancelRunRoute } from '#http/routes/cancel-run'
 import { executorsRoutes } from '#http/routes/executors'
 import { listRunsRoute } from '#http/routes/list-runs'
@@ -71,17 +73,30 @@ export function createApp(ports: HttpPorts): FastifyInstance {
   app.setNotFoundHandler((request) => {
     throw new Failure('method.unknown', `There is nothing at ${request.method} ${request.url.split('?')[0]}.`)
   })
-  healthRoutes(app, ports)
   void app.register((guarded, _options, done) => {
     guarded.addHook('onRequest', (request, _reply, next) => {
       const visitor = ports.door.admit(request.raw)
       Object.defineProperties(request, { visitor: { value: visitor }, principal: { value: visitor.principal } })
       next()
     })
-    for (const route of guardedRoutes) route(guarded, ports)
+    addGuardedRoutes(guarded, ports)
+    done()
+  })
+  void app.register((open, _options, done) => {
+    healthRoutes(open, ports)
     done()
   })
   return app
+}
+
+function addGuardedRoutes(app: FastifyInstance, ports: HttpPorts): void {
+  for (const route of guardedRoutes) route(app, ports)
+  openApiRoute(app, () =>
+    describeApi((described) => {
+      healthRoutes(described, ports)
+      addGuardedRoutes(described, ports)
+    }, ports.version),
+  )
 }
 
 /** What is no HTTP, or has a head too big or too slow: answered by hand, because there is no request yet. */

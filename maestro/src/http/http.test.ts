@@ -4,9 +4,11 @@ import fc from 'fast-check'
 import { test } from 'tap'
 import { Failure } from '@codegen/protocol/failure'
 import { toAddressKey } from './address.ts'
+import { createApp } from './app.ts'
 import { createAllowance } from './allowance.ts'
 import { createDoor } from './door.ts'
 import { createKeyring } from './keyring.ts'
+import type { HttpPorts } from './ports.ts'
 
 const good = 'a-token-that-is-good'
 const another = 'another-good-token'
@@ -211,4 +213,22 @@ test('one address is an IPv4 address or the /64 of an IPv6 one', (t) => {
   ]
   for (const [address, key] of cases) t.equal(toAddressKey(address), key)
   t.end()
+})
+
+test('every route of the app is in its OpenAPI document', async (t) => {
+  const { door } = createBench()
+  const ports = { door, version: '0', looks: [], ready: [], warn: t.comment } as unknown as HttpPorts
+  const app = createApp(ports)
+  const routes: string[] = []
+  app.addHook('onRoute', ({ method, url }) => void routes.push(...[method].flat().map((name) => `${name} ${url}`)))
+  await app.ready()
+  const headers = { authorization: `Bearer ${good}` }
+  const { paths } = (await app.inject({ url: '/v1/openapi.json', headers })).json()
+  await app.close()
+  const documented = Object.entries<object>(paths).flatMap(([path, methods]) =>
+    Object.keys(methods).map((method) => `${method.toUpperCase()} ${path.replaceAll(/\{(\w+)\}/g, ':$1')}`),
+  )
+  const asked = routes.filter((route) => !route.startsWith('HEAD'))
+  t.ok(asked.length > 10, `${asked.length} routes`)
+  t.strictSame(new Set(documented), new Set(asked))
 })

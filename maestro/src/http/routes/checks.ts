@@ -1,12 +1,16 @@
 import type { FastifyInstance } from 'fastify'
 import { Failure, toFailure } from '@codegen/protocol/failure'
 import { limits } from '@codegen/protocol/limits'
+import { ChecksSchema } from '@codegen/protocol/wire'
 import type { Check } from '@codegen/protocol/wire'
+import { answers } from '#http/schemas'
 import type { HttpPorts, Look } from '#http/ports'
+
+const schema = { summary: 'What this replica needs, looked at now', response: answers({ 200: ChecksSchema }) }
 
 /** `GET /v1/checks`: what this replica needs, looked at now, side by side: its model, Postgres, Redis. Answers 200 whatever was found. */
 export function checksRoute(app: FastifyInstance, { looks, version }: Pick<HttpPorts, 'looks' | 'version'>): void {
-  app.get('/v1/checks', async () => ({ version, checks: await Promise.all(looks.map(toCheck)) }))
+  app.get('/v1/checks', { schema }, async () => ({ version, checks: await Promise.all(looks.map(toCheck)) }))
 }
 
 async function toCheck({ name, look }: Look): Promise<Check> {

@@ -28,7 +28,6 @@ const schema = {
     { 200: { description: 'Server-sent events', content: { 'text/event-stream': { schema: Type.String() } } } },
     400,
     404,
-    503,
   ),
 }
 
