@@ -1,4 +1,5 @@
-import type { IncomingMessage, RequestOptions } from 'node:http'
+import type { IncomingMessage } from 'node:http'
+import type { RequestOptions } from 'node:https'
 import { Failure } from '@codegen/protocol/failure'
 import { limits as protocolLimits } from '@codegen/protocol/limits'
 import type { ExecutorFrame } from '@codegen/protocol/wire'
@@ -20,6 +21,8 @@ export function dialSocket({ target, token }: Access): WebSocket {
     maxPayload: protocolLimits.messageBytesMax,
     handshakeTimeout: limits.dialMsMax,
     followRedirects: false,
+    // Said in so many words: no variable of the environment turns it off.
+    rejectUnauthorized: true,
   })
 }
 
@@ -41,6 +44,7 @@ export async function getJson({ target, token }: Access, path: string, signal: A
   const options: RequestOptions = {
     path: `${http.base}${path}`,
     headers: { ...authorization(token), accept: 'application/json' },
+    rejectUnauthorized: true,
     signal: AbortSignal.any([signal, AbortSignal.timeout(limits.httpMsMax)]),
     ...('socketPath' in http ? { socketPath: http.socketPath } : { host: http.host, port: http.port }),
   }
