@@ -4,7 +4,7 @@ import { test } from 'tap'
 
 const root = join(import.meta.dirname, '..')
 const read = (file: string): string => readFileSync(join(root, file), 'utf8')
-const documents = globSync(['*.md', '*/README.md', 'decisions/*.md'], { cwd: root }).toSorted()
+const documents = globSync(['*.md', '*/README.md', 'decisions/*.md', 'docs/*.md'], { cwd: root }).toSorted()
 const files = globSync('**', {
   cwd: root,
   exclude: (name) => /(^|\/)(node_modules|dist|\.git|\.tap)$/.test(name),
@@ -31,7 +31,8 @@ test('every path the documents name exists', (t) => {
 
 test('every link between the documents leads somewhere', (t) => {
   for (const document of documents) {
-    const links = [...read(document).matchAll(/\]\((?!https?:)([^)#]+)/g)].map(([, link = '']) => link)
+    const prose = read(document).replaceAll(/^```[^]*?^```/gm, '')
+    const links = [...prose.matchAll(/\]\((?!https?:)([^)#]+)/g)].map(([, link = '']) => link)
     t.same(
       links.filter((link) => !existsSync(join(root, dirname(document), link))),
       [],

@@ -84,6 +84,14 @@ t.test('an executor of forty lines that knows only the founding document complet
   t.match(facts.at(-1), { type: 'run_finished', payload: { summary: 'The note is there.' } })
 })
 
+t.test('the executor of docs/protocol.md is the one that is run here, and not longer than it says', (t) => {
+  const [, program = ''] =
+    /```js\n([^]*?)```/.exec(readFileSync(join(import.meta.dirname, '../docs/protocol.md'), 'utf8')) ?? []
+  t.equal(program, readFileSync(join(import.meta.dirname, 'fixtures/seed-executor.mjs'), 'utf8'))
+  t.ok(program.trimEnd().split('\n').length <= 40)
+  t.end()
+})
+
 for (const [name, lines] of transcripts) {
   t.test(`the transcript "${name}" is what happens`, async (t) => {
     const { run, facts } = await replay(t, lines)
