@@ -160,8 +160,9 @@ export const limits = {
   pageMsMax: 10_000,
   pageMemoryMbMax: 256,
   pageYoungMemoryMbMax: 32,
-  /** What is read of a page: its elements, how deep they are nested, and the characters of a link. */
-  pageElementsMax: 50_000,
+  /** What is read of a page: its source up to so many tags, its elements, how deep they are nested, and the characters of a link. */
+  pageTagsMax: 60_000,
+  pageElementsMax: 20_000,
   pageDepthMax: 250,
   pageLinkCharactersMax: 1_000,
   /** How long the process that asks the clipboard may take to be ready; then how long the clipboard may take, and how much it may hold. */

@@ -1,23 +1,36 @@
 import type { Markdown } from '@codegen/kit'
 import { parseHTML } from 'linkedom'
 import TurndownService from 'turndown'
+import { limits } from '#limits'
 import type { Page, PageElement } from './page-node.ts'
 import { tidyPage } from './tidy-page.ts'
 import type { UnreadPage } from './to-markdown.ts'
 
 /** A page's Markdown; the contract is that of `ToMarkdown`. Takes whatever memory and time the page demands. */
 export function pageToMarkdown({ html, baseUrl, charactersMax }: UnreadPage): Markdown {
-  const page = parsePage(html)
+  const source = html.slice(0, endOfSource(html))
+  const page = parsePage(source)
   const title = toOneLine(page.querySelector('title')?.textContent ?? '').slice(0, titleCharactersMax)
   const isCut = tidyPage(page, { baseUrl, charactersMax })
   const whole = createTurndown()
     .turndown(toElement(page))
     .replaceAll(/\n\s*\n\s*\n+/g, '\n\n')
   const text = whole.slice(0, charactersMax)
-  return { title: title.toWellFormed(), text: text.toWellFormed(), cut: isCut || whole.length > charactersMax }
+  return {
+    title: title.toWellFormed(),
+    text: text.toWellFormed(),
+    cut: isCut || whole.length > charactersMax || source.length < html.length,
+  }
 }
 
 const titleCharactersMax = 200
+
+/** Each element costs the parser more than a page of text does. */
+function endOfSource(html: string): number {
+  const tag = /<[a-z]/gi
+  for (let tags = 0; tags < limits.pageTagsMax; tags += 1) if (!tag.test(html)) return html.length
+  return tag.lastIndex - 2
+}
 
 function parsePage(html: string): Page {
   // A document type can neither be read nor taken out; without this element the library takes the first one for the whole page.
