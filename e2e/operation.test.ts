@@ -4,7 +4,7 @@ import { text } from 'node:stream/consumers'
 import { join } from 'node:path'
 import { test } from 'tap'
 import { parseExposition, valueOf } from '#support/exposition'
-import { createSystem } from '#support/system'
+import { createSystem, programPath } from '#support/system'
 import type { System } from '#support/system'
 
 const shell = (command: string) => ({ tool: 'Shell', arguments: { command } })
@@ -57,6 +57,23 @@ test('a private Maestro tells its health to anybody on its socket, and its figur
     t.equal(name.endsWith('_total'), type === 'counter', `${name} is named as a ${type}`)
     t.ok(samples.length > 0 || type !== 'gauge', `${name} has a value`)
   }
+  const dashboard = await readFile(programPath('maestro', 'operate', 'grafana-dashboard.json'), 'utf8')
+  const queries = [...dashboard.matchAll(/"expr": "(.*)",?$/gm)].map(([, query = '']) => query)
+  t.ok(queries.length > 30)
+  const asked = new Set(queries.flatMap((query) => query.match(/\b(maestro|process|nodejs)_[a-z0-9_]+/g) ?? []))
+  const offered = (name: string): boolean =>
+    figures.has(name) || figures.get(name.replace(/_(bucket|sum|count)$/, ''))?.type === 'histogram'
+  t.same(
+    [...asked].filter((name) => !offered(name)),
+    [],
+    'the dashboard asks for nothing that is not there',
+  )
+  const ours = [...figures.keys()].filter((name) => name.startsWith('maestro_'))
+  t.same(
+    ours.filter((name) => ![...asked].some((one) => one.startsWith(name))),
+    [],
+    'and shows all of ours',
+  )
   t.notMatch(answer.body, /canary|NoSuchTool|generation|[0-9a-f]{8}-[0-9a-f]{4}/, 'nobody’s words, and no ids')
 })
 
