@@ -5,13 +5,14 @@
 export const layers: Readonly<Record<string, Layer>> = {
   protocol: {
     packages: [],
-    leaves: ['failure', 'ids', 'limits', 'socket-path', 'tool', 'traceparent', 'traces-url'],
+    leaves: ['failure', 'ids', 'limits', 'socket-path', 'tool', 'traceparent'],
     folders: { 'built-in': [], peer: [], wire: [], local: ['wire', 'built-in'] },
   },
+  tracing: { packages: ['protocol'], leaves: ['limits'], folders: {} },
   'plugins/kit': { packages: ['protocol'], leaves: [], folders: {} },
   'plugins/*': { packages: ['plugins/kit', 'protocol'], leaves: ['limits'], folders: {} },
   daemon: {
-    packages: ['protocol', 'plugins/kit'],
+    packages: ['protocol', 'tracing', 'plugins/kit'],
     leaves: ['config', 'log', 'log-line', 'log-reader', 'metrics', 'limits', 'nearest-word'],
     folders: {
       link: ['calls'],
@@ -38,7 +39,7 @@ export const layers: Readonly<Record<string, Layer>> = {
     files: { 'built-in': { packages: ['plugins/*'] } },
   },
   maestro: {
-    packages: ['protocol'],
+    packages: ['protocol', 'tracing'],
     leaves: ['config', 'log', 'metrics', 'limits'],
     folders: {
       http: ['runs', 'executors', 'safeguards'],

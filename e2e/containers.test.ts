@@ -78,7 +78,7 @@ test('compose.yaml has two replicas that wait for Postgres and Redis, and its ex
   const given = [...read('maestro', 'operate', 'env.example').matchAll(/^([A-Z_]+)=/gm)].map(([, name]) => name)
   const asked = [...text.matchAll(/\$\{([A-Z_]+)/g)].map(([, name]) => name)
   t.same(new Set(asked), new Set(given))
-  const known = `${read('maestro', 'src', 'config.ts')}${read('protocol', 'src', 'traces-url.ts')}`
+  const known = `${read('maestro', 'src', 'config.ts')}${read('tracing', 'src', 'traces-url.ts')}`
   for (const name of Object.keys(services['maestro-1']?.environment ?? {}))
     t.ok(known.includes(`'${name}'`), `Maestro reads ${name}`)
   t.end()

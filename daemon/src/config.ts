@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { isAbsolute, join, resolve } from 'node:path'
 import { Failure } from '@codegen/protocol/failure'
-import { findTracesUrl } from '@codegen/protocol/traces-url'
+import { findTracesUrl } from '@codegen/tracing/traces-url'
 import type { RunMode } from '@codegen/protocol/wire'
 import { nearestWord } from './nearest-word.ts'
 

@@ -1,10 +1,5 @@
 /** The daemon's own bounds: durations in milliseconds, sizes in bytes unless the name says otherwise. What both ends rely on is in the protocol's. */
 export const limits = {
-  /** A text in a span, of whatever kind. */
-  spanTextCharactersMax: 256,
-  /** When codegend leaves, for the spans that have not been sent. */
-  tracesFlushMsMax: 2_000,
-
   /** Longest path a tool may name, and how many names it may be made of (FT-29). */
   pathBytesMax: 4_096,
   pathLevelsMax: 1_000,

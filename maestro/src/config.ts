@@ -2,7 +2,7 @@ import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { Failure } from '@codegen/protocol/failure'
-import { findTracesUrl } from '@codegen/protocol/traces-url'
+import { findTracesUrl } from '@codegen/tracing/traces-url'
 import { limits } from './limits.ts'
 
 /** Everything Maestro is told from outside, read once. */

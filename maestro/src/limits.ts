@@ -73,11 +73,6 @@ export const limits = {
     fragmentsMax: 1_024,
   },
 
-  /** A text in a span, of whatever kind. */
-  spanTextCharactersMax: 256,
-  /** When Maestro stops, for the spans that have not been sent. */
-  tracesFlushMsMax: 2_000,
-
   model: {
     connectMsMax: 15_000,
     /** From the request to the first byte of its answer: models that think in silence and local ones that read a long prompt need minutes. */

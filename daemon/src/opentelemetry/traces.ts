@@ -4,8 +4,8 @@ import { parseTraceparent, toTraceparent } from '@codegen/protocol/traceparent'
 import type { TraceContext } from '@codegen/protocol/traceparent'
 import type { CallTrace, CallTraces } from '#calls/traces'
 import type { StartTraces } from '#link/start-traces'
-import { createTracer } from './tracer.ts'
-import type { Tracer, TracerOptions } from './tracer.ts'
+import { createTracer } from '@codegen/tracing/tracer'
+import type { Tracer, TracerOptions } from '@codegen/tracing/tracer'
 
 /** What codegend adds to the traces of runs: their starts, its calls, and the questions to its owner. */
 export type Traces = CallTraces & StartTraces & { close(): Promise<void> }

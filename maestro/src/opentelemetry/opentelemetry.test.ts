@@ -7,7 +7,7 @@ import { SpanKind } from '@opentelemetry/api'
 import { test } from 'tap'
 import { parseTraceparent } from '@codegen/protocol/traceparent'
 import { openTraces } from './traces.ts'
-import { createTracer } from './tracer.ts'
+import { createTracer } from '@codegen/tracing/tracer'
 
 const service = { name: 'maestro', version: '1', instance: 'here' }
 const run = { generationId: 'g-1', model: 'm', startedMs: 0, isClaimed: false }

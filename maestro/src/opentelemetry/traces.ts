@@ -4,8 +4,8 @@ import type { Attributes } from '@opentelemetry/api'
 import { parseTraceparent, toTraceparent } from '@codegen/protocol/traceparent'
 import type { TraceContext } from '@codegen/protocol/traceparent'
 import type { ModelCall, Observer, RunObserver, TakenRun, ToolCall, Turn } from '#runs/observer'
-import { createTracer } from './tracer.ts'
-import type { Tracer, TracerOptions } from './tracer.ts'
+import { createTracer } from '@codegen/tracing/tracer'
+import type { Tracer, TracerOptions } from '@codegen/tracing/tracer'
 
 /** Runs as traces: prompt, its turns, their model and tool calls. */
 export type Traces = { readonly observer: Observer; close(): Promise<void> }

@@ -1,4 +1,4 @@
-import { Failure } from './failure.ts'
+import { Failure } from '@codegen/protocol/failure'
 
 type Environment = Readonly<Record<string, string | undefined>>
 
