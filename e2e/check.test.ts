@@ -57,7 +57,7 @@ const seeds: Seed[] = [
     file: 'maestro/src/runs/seeded-package.ts',
     text: "import type { Tool } from '@codegen/kit'\nexport const tools: Tool[] = []\n",
     rule: 'eslint(no-restricted-imports)',
-    message: /layers\.ts: maestro may import protocol\./,
+    message: /layers\.ts: maestro may import protocol, tracing\./,
   },
   {
     title: 'a plugin imported elsewhere than in built-in.ts',

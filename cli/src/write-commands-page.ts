@@ -4,4 +4,4 @@ import { join } from 'node:path'
 import { commands } from '#commands'
 import { renderCommandsPage } from '#commands-page'
 
-writeFileSync(join(import.meta.dirname, '../docs/commands.md'), renderCommandsPage(commands))
+writeFileSync(join(import.meta.dirname, '../../docs/commands.md'), renderCommandsPage(commands))
