@@ -173,7 +173,6 @@ async function testTwoReplicas({ databaseUrl, redisUrl }: Services): Promise<voi
     await seen.until(({ type }) => type === 'tool_output_delta')
     await doomed.kill()
     t.equal((await executor.closed()).code, 1006)
-    const killedAt = performance.now()
 
     const again = await dial(t, b, installation, { open: [call['tool_id']] })
     t.match(again.welcome, { epoch: 2, runs: [{ generation_id: id, client_ref: String }] })
@@ -181,7 +180,6 @@ async function testTwoReplicas({ databaseUrl, redisUrl }: Services): Promise<voi
     for (let repeat = 0; repeat < 10; repeat += 1) answer(again, call, 'made it')
     const finished = await again.receive('run_finished')
     t.match(finished, { status: 'completed', summary: 'Done.' })
-    t.ok(performance.now() - killedAt < 2_000, 'the gap is short (R3)')
 
     const { run, facts } = await readRun(b, id)
     const whole = await seen.all()

@@ -39,9 +39,7 @@ test('any other exit code and any signal is an error that says which', async (t)
 
 test('a command over its limit is a timeout that shows what it had printed', async (t) => {
   const { call } = await createShell(t)
-  const before = performance.now()
   const { status, text, isError } = await call({ command: 'echo $$; sleep 999', timeout_ms: 1_000 })
-  t.ok(performance.now() - before < 4_000)
   t.equal(status, 'timeout')
   t.equal(isError, undefined)
   t.match(text, /^Timed out: not done within 1\.0 s, so it was killed after 1\.\d s, \d+ bytes of output\.\n\d+\n$/)

@@ -112,10 +112,8 @@ test('the time text takes grows with its length alone, whatever it is made of', 
     '\x00',
     '\x1b[0',
   ]) {
-    const text = unit.repeat(200_000 / unit.length)
-    const before = performance.now()
-    stripControls(text)
-    const took = performance.now() - before
-    t.ok(took < 2_000, `${JSON.stringify(unit)} took ${Math.round(took)} ms`)
+    // Of so much text, what takes time by its square would never end within the test's.
+    const text = unit.repeat(4_000_000 / unit.length)
+    t.ok(stripControls(text).length <= text.length, JSON.stringify(unit))
   }
 })
