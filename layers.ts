@@ -74,9 +74,11 @@ export const layers: Readonly<Record<string, Layer>> = {
     ),
     leaves: [
       'client',
+      'client-ref',
       'connect',
       'dial',
       'exit-code',
+      'find-earlier-run',
       'limits',
       'daemon-program',
       'parse-news',

@@ -8,6 +8,7 @@ import { doctor } from '#commands/doctor'
 import { help } from '#commands/help'
 import { log } from '#commands/log'
 import { logs } from '#commands/logs'
+import { resume } from '#commands/resume'
 import { run } from '#commands/run'
 import { runs } from '#commands/runs'
 import { installService, serviceStatus, uninstallService } from '#commands/service'
@@ -19,6 +20,7 @@ import type { Command } from '#commands/command'
 /** Everything codegen can be told to do, in the order of its help. A command is one file and one line here. */
 export const commands: readonly Command[] = [
   run,
+  resume,
   runs,
   log,
   attach,

@@ -39,4 +39,7 @@ export const limits = {
   logLineCharactersMax: 2_000,
   promptColumnMax: 60,
   runsListed: 50,
+  /** Among so many of the newest runs one of this folder is looked for. */
+  earlierRunsMax: 200,
+  idCharactersShown: 8,
 } as const
