@@ -80,7 +80,7 @@ export function followRun(options: FollowOptions): Following {
     else beginning.abort()
   }
 
-  return { ended: follow(), cancel }
+  return { ended: follow().finally(() => view.close?.()), cancel }
 }
 
 /** Which run it is, empty before it is known, and how far it was seen. */

@@ -28,6 +28,11 @@ export const limits = {
   reasonCharactersMax: 300,
   /** Lines of one diff that are shown; the rest is counted. */
   diffLinesMax: 400,
+  /** A wait is shown on the status line after so long, and anew so often. */
+  statusAfterMs: 300,
+  statusEveryMs: 100,
+  /** What is kept of a running call's output, for its last line. */
+  tailCharactersMax: 400,
   /** Output gathered while a question is on the screen. */
   heldOutputCharactersMax: 4 * 1024 * 1024,
   /** A run of spaces or of empty lines longer than this is counted instead of shown when consent is asked. */

@@ -1,32 +1,37 @@
 import type { RunFinished } from '@codegen/protocol/wire'
+import { systemClock } from './activity.ts'
+import type { Clock } from './activity.ts'
 import { createAnswer } from './answer.ts'
 import { countOf, toCount, toDuration } from './numbers.ts'
-import { createOpenCalls } from './open-calls.ts'
 import { numberAt, textAt } from './payload.ts'
 import type { Payload } from './payload.ts'
 import type { RunView } from './run-view.ts'
 import type { Terminal } from './terminal.ts'
 import { renderFinishedCall } from './tool-call.ts'
 import { createTranscript } from './transcript.ts'
+import { createWaits } from './waits.ts'
 import { toOneLine } from './visible.ts'
 
 export type HumanViewOptions = {
   terminal: Terminal
   /** Milliseconds the run has taken by now; undefined where nobody knows. */
   elapsedMs(): number | undefined
+  clock?: Clock
 }
 
 /** Shows a run to a person: text as it comes, a line a call, the diff of an edit, and at the end what it took. */
-export function createHumanView({ terminal, elapsedMs }: HumanViewOptions): RunView {
+export function createHumanView({ terminal, elapsedMs, clock = systemClock }: HumanViewOptions): RunView {
   const answer = createAnswer()
-  const openCalls = createOpenCalls()
+  const waits = createWaits(terminal, clock)
   const transcript = createTranscript(terminal)
 
   function dropAnswer(reason: string): void {
     if (answer.drop()) transcript.remark(`${reason}; the answer begins again`)
+    waits.modelAsked()
   }
 
   function finishAnswer(content: string): void {
+    waits.modelSpeaks()
     const { text, restarted } = answer.finish(content)
     if (restarted) transcript.remark('the whole answer')
     transcript.print('text', text)
@@ -34,7 +39,12 @@ export function createHumanView({ terminal, elapsedMs }: HumanViewOptions): RunV
   }
 
   const events: Readonly<Record<string, (payload: Payload) => void>> = {
-    agent_message_delta: (payload) => transcript.print('text', answer.delta(textAt(payload, 'content'))),
+    run_started: waits.modelAsked,
+    agent_message_delta(payload) {
+      waits.modelSpeaks()
+      transcript.print('text', answer.delta(textAt(payload, 'content')))
+    },
+    reasoning_delta: (payload) => waits.modelThinks(textAt(payload, 'content')),
     agent_message: (payload) => finishAnswer(textAt(payload, 'content')),
     agent_message_restarted: (payload) =>
       dropAnswer(toOneLine(textAt(payload, 'reason'), 200) || 'the model broke off'),
@@ -43,18 +53,15 @@ export function createHumanView({ terminal, elapsedMs }: HumanViewOptions): RunV
       const [before, after] = [numberAt(payload, 'tokens_before') ?? 0, numberAt(payload, 'tokens_after') ?? 0]
       transcript.remark(`the older part was summed up (${toCount(before)} tokens -> ${toCount(after)})`)
     },
-    tool_call(payload) {
-      openCalls.begin(payload)
-      terminal.status(openCalls.status())
-    },
+    tool_call: waits.callBegan,
+    tool_output_delta: waits.callSaid,
     tool_call_finished(payload) {
       terminal.startLine()
-      transcript.print('calls', renderFinishedCall(openCalls.finish(payload), payload, terminal.colours))
-      terminal.status(openCalls.status())
+      transcript.print('calls', renderFinishedCall(waits.callEnded(payload), payload, terminal.colours))
     },
     input: (payload) => transcript.print('text', `> ${toOneLine(textAt(payload, 'content'), 500)}\n`),
-    approval_requested: (payload) => terminal.status(`? ${toOneLine(textAt(payload, 'title'), 200)}`),
-    approval_resolved: () => terminal.status(openCalls.status()),
+    approval_requested: waits.questionPut,
+    approval_resolved: waits.questionOver,
     run_status(payload) {
       if (payload['status'] === 'waiting_executor') transcript.remark('the run waits for its machine to come back')
     },
@@ -65,11 +72,12 @@ export function createHumanView({ terminal, elapsedMs }: HumanViewOptions): RunV
       if (Object.hasOwn(events, event.type)) events[event.type]?.(event.payload)
     },
     finished(outcome) {
-      terminal.status('')
+      waits.stop()
       const took = toTook(outcome, elapsedMs())
       const word = outcome.status === 'completed' ? 'done' : outcome.status
       transcript.close(took ? `${word}: ${took}` : word)
     },
+    close: waits.stop,
   }
 }
 

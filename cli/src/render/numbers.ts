@@ -11,6 +11,12 @@ export function toDuration(milliseconds: number): string {
   return `${Math.floor(seconds / 60)} min ${Math.floor(seconds % 60)} s`
 }
 
+/** A duration that goes on: 12 s, 3 min 5 s. */
+export function toSeconds(milliseconds: number): string {
+  const seconds = Math.floor(milliseconds / 1000)
+  return seconds < 60 ? `${seconds} s` : `${Math.floor(seconds / 60)} min ${seconds % 60} s`
+}
+
 /** `1 turn`, `2 turns`. */
 export function countOf(count: number, thing: string): string {
   return `${toCount(count)} ${thing}${count === 1 ? '' : 's'}`

@@ -195,7 +195,7 @@ test('the status line gives way to output, fits its terminal, and is nowhere els
   terminal.flush()
   terminal.status('')
   terminal.flush()
-  const bar = `… Shell ${'x'.repeat(21)}`
+  const bar = `… Shell ${'x'.repeat(20)}…`
   t.equal(read(), `${bar}\r\x1b[K● Shell ok\n${bar}\r\x1b[K`)
   for (const [isTTY, environment, columns] of [
     [false, {}, 80],

@@ -6,6 +6,8 @@ export type RunView = {
   event(event: RunEvent): void
   /** The run is over: nothing follows. */
   finished(outcome: RunFinished): void
+  /** Nothing of the run is shown here any more, whether it is over or not. */
+  close?(): void
   /** There is no run: this is why. */
   refused?(failure: Failure): void
 }

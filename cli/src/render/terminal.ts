@@ -1,4 +1,5 @@
 import { limits } from '#limits'
+import { columnsOf, cutToColumns } from './columns.ts'
 import { colours, noColours } from './colours.ts'
 import type { Colours } from './colours.ts'
 import { stripControls } from './strip-controls.ts'
@@ -9,10 +10,14 @@ import { stripControls } from './strip-controls.ts'
  */
 export type Terminal = {
   readonly colours: Colours
+  /** How wide it is now; 0 where nobody knows. */
+  readonly columns: number
+  /** Whether a status line can be shown here. */
+  readonly hasStatus: boolean
   print(text: string): void
   /** Begins a new line unless one is empty. */
   startLine(): void
-  /** A line at the bottom that the next output replaces; only on a terminal. */
+  /** A line at the bottom that gives way to output, shown with the next `flush`; only on a terminal, and never wider. */
   status(line: string): void
   /** One sentence of codegen's own, on standard error; what others put into it is made harmless. */
   note(sentence: string): void
@@ -37,36 +42,42 @@ export function createTerminal(streams: TerminalStreams): Terminal {
   const gathered = createGathered()
   let isHeld = false
   let status = ''
-  let isStatusShown = false
+  let drawn = ''
 
   function flush(): void {
     if (isHeld && gathered.size() <= limits.heldOutputCharactersMax) return
-    const bar = !isHeld && gathered.isLineEmpty() && status ? look.colours.dim(status) : ''
-    if (gathered.size() === 0 && Boolean(bar) === isStatusShown) return
-    const output = `${isStatusShown ? eraseLine : ''}${gathered.take()}${bar}`
-    isStatusShown = bar !== ''
+    draw(!isHeld && gathered.isLineEmpty() ? look.fit(status) : '')
+  }
+
+  /** What was gathered takes the place of the status line, and the new one stands below it. */
+  function draw(bar: string): void {
+    if (gathered.size() === 0 && bar === drawn) return
+    const output = `${look.erase(drawn)}${gathered.take()}${bar && look.colours.dim(bar)}`
+    drawn = bar
     stdout().write(output)
   }
 
   /** Makes room on the screen for something that is not output. */
   function giveWay(): void {
-    if (stdout().isTTY && !isHeld) gathered.startLine()
-    flush()
-    if (isStatusShown) stdout().write(eraseLine)
-    isStatusShown = false
+    if (isHeld) return flush()
+    if (stdout().isTTY) gathered.startLine()
+    draw('')
   }
 
   return {
     get colours() {
       return look.colours
     },
+    get columns() {
+      return stdout().columns ?? 0
+    },
+    get hasStatus() {
+      return look.hasStatus()
+    },
     print: gathered.print,
     startLine: gathered.startLine,
     status(line) {
-      const next = look.fit(line)
-      if (next === status) return
-      status = next
-      if (isStatusShown) giveWay()
+      status = line
     },
     note(sentence) {
       giveWay()
@@ -114,18 +125,26 @@ function createGathered() {
 const eraseLine = '\r\x1b[K'
 const statusColumnsMin = 20
 
+type Look = { colours: Colours; hasStatus(): boolean; fit(line: string): string; erase(drawn: string): string }
+
 /** What this terminal can show: colours where they are wanted, a line that changes where it has room. */
-function createLook({ stdout, environment }: TerminalStreams): { colours: Colours; fit(line: string): string } {
+function createLook({ stdout, environment }: TerminalStreams): Look {
   const isSmart = (): boolean => stdout().isTTY === true && environment['TERM'] !== 'dumb'
+  const columnsNow = (): number => stdout().columns ?? 0
+  const hasStatus = (): boolean => isSmart() && columnsNow() >= statusColumnsMin
   let chosen: Colours | undefined
   return {
+    hasStatus,
     get colours() {
       chosen ??= isSmart() && !environment['NO_COLOR'] ? colours : noColours
       return chosen
     },
-    fit(line) {
-      const columns = stdout().columns ?? 0
-      return isSmart() && columns >= statusColumnsMin ? line.slice(0, columns - 1) : ''
+    fit: (line) => (line && hasStatus() ? cutToColumns(line, columnsNow() - 1) : ''),
+    erase(drawn) {
+      if (!drawn) return ''
+      // A terminal that has become narrower since has broken the line into several.
+      const rows = Math.ceil(columnsOf(drawn) / Math.max(1, columnsNow()))
+      return rows > 1 ? `\x1b[${rows - 1}A\r\x1b[J` : eraseLine
     },
   }
 }
