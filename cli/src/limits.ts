@@ -33,6 +33,22 @@ export const limits = {
   statusEveryMs: 100,
   /** What is kept of a running call's output, for its last line. */
   tailCharactersMax: 400,
+  /** Lines of prose are no longer than this, however wide the terminal. */
+  proseColumnsMax: 100,
+  ruleColumns: 20,
+  /** A terminal narrower than this breaks its lines itself. */
+  proseColumnsMin: 20,
+  /** A word that has begun this near to the end of its line waits for its end, so that it can move to the next one. */
+  wordColumnsReserved: 24,
+  /** What opens emphasis, code or a link is text when nothing closes it within so much. */
+  spanCharactersMax: 300,
+  spanDepthMax: 4,
+  /** What a line is must be plain from its beginning. */
+  lineBeginningCharactersMax: 80,
+  quoteDepthMax: 8,
+  /** A table is gathered before it is shown; a larger one is shown as it is written. */
+  tableRowsMax: 200,
+  tableRowCharactersMax: 2_000,
   /** Output gathered while a question is on the screen. */
   heldOutputCharactersMax: 4 * 1024 * 1024,
   /** A run of spaces or of empty lines longer than this is counted instead of shown when consent is asked. */

@@ -16,7 +16,7 @@ export function cutToColumns(text: string, columns: number): string {
 }
 
 /** The longest beginning of a text that fits. */
-function takeColumns(text: string, columns: number): string {
+export function takeColumns(text: string, columns: number): string {
   if (narrow.test(text)) return text.slice(0, columns)
   let taken = ''
   let left = columns

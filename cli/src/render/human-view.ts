@@ -8,6 +8,7 @@ import type { Payload } from './payload.ts'
 import type { RunView } from './run-view.ts'
 import type { Terminal } from './terminal.ts'
 import { renderFinishedCall } from './tool-call.ts'
+import { createSpeech } from './speech.ts'
 import { createTranscript } from './transcript.ts'
 import { createWaits } from './waits.ts'
 import { toOneLine } from './visible.ts'
@@ -21,31 +22,26 @@ export type HumanViewOptions = {
 
 /** Shows a run to a person: text as it comes, a line a call, the diff of an edit, and at the end what it took. */
 export function createHumanView({ terminal, elapsedMs, clock = systemClock }: HumanViewOptions): RunView {
-  const answer = createAnswer()
   const waits = createWaits(terminal, clock)
   const transcript = createTranscript(terminal)
+  const speech = createSpeech(terminal, transcript)
 
   function dropAnswer(reason: string): void {
-    if (answer.drop()) transcript.remark(`${reason}; the answer begins again`)
+    speech.drop(reason)
     waits.modelAsked()
-  }
-
-  function finishAnswer(content: string): void {
-    waits.modelSpeaks()
-    const { text, restarted } = answer.finish(content)
-    if (restarted) transcript.remark('the whole answer')
-    transcript.print('text', text)
-    if (content) terminal.startLine()
   }
 
   const events: Readonly<Record<string, (payload: Payload) => void>> = {
     run_started: waits.modelAsked,
     agent_message_delta(payload) {
       waits.modelSpeaks()
-      transcript.print('text', answer.delta(textAt(payload, 'content')))
+      speech.delta(textAt(payload, 'content'))
     },
     reasoning_delta: (payload) => waits.modelThinks(textAt(payload, 'content')),
-    agent_message: (payload) => finishAnswer(textAt(payload, 'content')),
+    agent_message(payload) {
+      waits.modelSpeaks()
+      speech.finish(textAt(payload, 'content'))
+    },
     agent_message_restarted: (payload) =>
       dropAnswer(toOneLine(textAt(payload, 'reason'), 200) || 'the model broke off'),
     claimed: () => dropAnswer('the server changed'),
