@@ -87,7 +87,7 @@ export const layers: Readonly<Record<string, Layer>> = {
       'version',
     ],
     folders: {
-      commands: ['render', 'prompt', 'watch-run', 'with-client'],
+      commands: ['render', 'call-tool', 'prompt', 'tool-arguments', 'watch-run', 'with-client'],
       approvals: ['render'],
       render: [],
     },

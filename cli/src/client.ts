@@ -4,7 +4,7 @@ import { createPeer } from '@codegen/protocol/peer'
 import type { Peer, PeerOptions, RequestOptions } from '@codegen/protocol/peer'
 import { parseTraceparent } from '@codegen/protocol/traceparent'
 import type { Connection } from './dial.ts'
-import { isLogLine, isQuestion, isRunEvent, isRunFinished } from './parse-news.ts'
+import { isLogLine, isQuestion, isRunEvent, isRunFinished, isToolOutput } from './parse-news.ts'
 import { version } from './version.ts'
 
 type Parameters<Name extends keyof DaemonMethods> = DaemonMethods[Name]['parameters']
@@ -22,6 +22,8 @@ export type Client = {
   tailLogs(parameters: Parameters<'logs/tail'>): Promise<Result<'logs/tail'>>
   /** Asks codegend to leave; a codegend of another version too. */
   shutdown(): Promise<Result<'daemon/shutdown'>>
+  /** Runs one tool. Aborting `signal` cancels it. */
+  callTool(parameters: Parameters<'tools/call'>, signal: AbortSignal): Promise<Result<'tools/call'>>
   listTools(): Promise<Result<'tools/list'>['tools']>
   /** Resolves when the connection has ended, from whichever side. */
   readonly closed: Promise<Failure>
@@ -32,6 +34,7 @@ export type Client = {
 export type ClientEvents = {
   event?(event: Notifications['run/event']): void
   finished?(outcome: Notifications['run/finished']): void
+  toolOutput?(output: Notifications['tools/output']): void
   logLine?(line: Notifications['logs/line']): void
   /** After everything that came in one piece: the moment to write. */
   settled?(): void
@@ -101,6 +104,7 @@ function toMethods(peer: Peer<DaemonMethods>, introduced: Promise<unknown>): Omi
     doctor: () => ask('daemon/doctor', {}),
     tailLogs: (parameters) => ask('logs/tail', parameters),
     shutdown: () => peer.request('daemon/shutdown', {}),
+    callTool: (parameters, signal) => ask('tools/call', parameters, { timeoutMs: Infinity, signal }),
     listTools: async () => (await ask('tools/list', {})).tools,
   }
 }
@@ -115,6 +119,7 @@ function toReceived({
   event,
   finished,
   logLine,
+  toolOutput,
   question,
 }: ClientEvents): Pick<PeerOptions, 'methods' | 'notifications'> {
   const notifications: PeerOptions['notifications'] = {
@@ -123,6 +128,9 @@ function toReceived({
     },
     'run/finished'(news) {
       if (isRunFinished(news)) finished?.(news)
+    },
+    'tools/output'(news) {
+      if (isToolOutput(news)) toolOutput?.(news)
     },
     'logs/line'(news) {
       if (isLogLine(news)) logLine?.(news)

@@ -14,6 +14,7 @@ import { runs } from '#commands/runs'
 import { installService, serviceStatus, uninstallService } from '#commands/service'
 import { status } from '#commands/status'
 import { tools } from '#commands/tools'
+import { callTool } from '#commands/tools-call'
 import { showVersion } from '#commands/version'
 import type { Command } from '#commands/command'
 
@@ -29,6 +30,7 @@ export const commands: readonly Command[] = [
   doctor,
   logs,
   tools,
+  callTool,
   startDaemon,
   stopDaemon,
   restartDaemon,

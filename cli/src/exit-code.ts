@@ -34,6 +34,8 @@ export function exitCodeOf(
 const byFailure: { readonly [Code in FailureCode]?: ExitCode } = {
   'request.invalid': exitCodes.usage,
   'config.invalid': exitCodes.usage,
+  'tool.unknown': exitCodes.usage,
+  'tool.bad_arguments': exitCodes.usage,
   'run.limit': exitCodes.limit,
   'client.version': exitCodes.unreachable,
   'client.closed': exitCodes.unreachable,

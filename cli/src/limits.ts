@@ -58,6 +58,8 @@ export const limits = {
   /** Of one line of codegen doctor, and of codegen logs. */
   checkCharactersMax: 600,
   logLineCharactersMax: 2_000,
+  /** Arguments of `codegen tools call`; as JSON they have to fit into a line of the local socket. */
+  toolArgumentsCharactersMax: 4_000_000,
   promptColumnMax: 60,
   runsListed: 50,
   /** Among so many of the newest runs one of this folder is looked for. */

@@ -1,4 +1,4 @@
-import type { ApprovalQuestion, LogLine } from '@codegen/protocol/local'
+import type { ApprovalQuestion, LogLine, Notifications } from '@codegen/protocol/local'
 import type { RunEvent, RunFinished } from '@codegen/protocol/wire'
 
 /** Whether codegend's words are an event; what is inside its payload is looked at where it is shown. */
@@ -30,6 +30,11 @@ export function isQuestion(news: unknown): news is ApprovalQuestion {
     preview.every((part) => typeof part === 'string') &&
     news['options'].every((option) => isObject(option) && typeof option['id'] === 'string')
   )
+}
+
+/** Whether they are a piece of a tool's output. */
+export function isToolOutput(news: unknown): news is Notifications['tools/output'] {
+  return isObject(news) && typeof news['chunk'] === 'string' && typeof news['stream'] === 'string'
 }
 
 /** Whether they are a line of the log. */

@@ -1,8 +1,7 @@
-import { fstatSync } from 'node:fs'
 import { Failure } from '@codegen/protocol/failure'
 import { limits as protocolLimits } from '@codegen/protocol/limits'
-import { limits } from '#limits'
 import { toCount } from '#render/numbers'
+import { readPiped } from './piped-input.ts'
 
 /**
  * The prompt: the words of the command line, then what is piped in. Fails with request.invalid where it is empty, too long or holds control
@@ -10,7 +9,9 @@ import { toCount } from '#render/numbers'
  */
 export async function readPrompt(words: readonly string[], onWaiting: () => void): Promise<string> {
   const written = words.join(' ').trim()
-  const piped = await readPiped(written !== '', onWaiting)
+  // Four bytes a character at most: what is longer than that is too long however it is read.
+  const bytesMax = protocolLimits.promptCharactersMax * 4
+  const piped = await readPiped({ mayBeSilent: written !== '', bytesMax, onWaiting })
   const prompt = [written, piped.replaceAll('\r\n', '\n').trim()].filter(Boolean).join('\n\n')
   const charactersMax = protocolLimits.promptCharactersMax
   if (prompt === '')
@@ -36,43 +37,4 @@ function refuseControls(prompt: string): void {
     'request.invalid',
     `The prompt has a control character (0x${code}) at position ${toCount(position + 1)}; take it out, for example with: tr -d '\\000-\\010\\013-\\037'`,
   )
-}
-
-async function readPiped(hasWords: boolean, onWaiting: () => void): Promise<string> {
-  const kind = inputKind()
-  if (kind === 'none') return ''
-  const chunks: Buffer[] = []
-  let bytes = 0
-  // Another program's socket may stay open for ever without a word; a shell's pipe ends.
-  const silence =
-    kind === 'socket' && hasWords ? setTimeout(() => process.stdin.destroy(), limits.silentInputMs) : undefined
-  const notice = setTimeout(onWaiting, limits.inputNoticeMs)
-  try {
-    const input: AsyncIterable<Buffer> = process.stdin
-    for await (const chunk of input) {
-      clearTimeout(silence)
-      clearTimeout(notice)
-      chunks.push(chunk)
-      bytes += chunk.length
-      // Four bytes a character at most: what is longer than that is too long however it is read.
-      if (bytes > protocolLimits.promptCharactersMax * 4) break
-    }
-  } catch (cause) {
-    if (!process.stdin.destroyed) throw cause
-  } finally {
-    clearTimeout(silence)
-    clearTimeout(notice)
-  }
-  return Buffer.concat(chunks).toString('utf8')
-}
-
-function inputKind(): 'none' | 'pipe' | 'socket' {
-  try {
-    const input = fstatSync(0)
-    if (input.isSocket()) return 'socket'
-    return input.isFIFO() || input.isFile() ? 'pipe' : 'none'
-  } catch {
-    // There is no standard input at all.
-    return 'none'
-  }
 }

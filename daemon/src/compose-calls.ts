@@ -6,9 +6,11 @@ import type { Approvals } from '#calls/approvals'
 import { createCalls } from '#calls/calls'
 import type { Calls } from '#calls/calls'
 import { interruptCalls } from '#calls/interrupted-calls'
+import { createLocalCalls } from '#calls/local-calls'
+import type { LocalCalls } from '#calls/local-calls'
 import { createKnownRuns } from '#calls/known-runs'
 import type { KnownRuns } from '#calls/known-runs'
-import type { CallReports } from '#calls/ports'
+import type { CallReports, CallSinks } from '#calls/ports'
 import type { CallTraces } from '#calls/traces'
 import { toCommandEnvironment } from '#hands/command-environment'
 import { createProcessGroups, endProcessGroup } from '#hands/process-group'
@@ -30,6 +32,7 @@ export type CallsSide = {
   readonly runs: KnownRuns
   readonly approvals: Approvals
   readonly calls: Calls
+  readonly localCalls: LocalCalls
   /**
    * Ends what an earlier codegend left behind and reports what Maestro has not confirmed, but for runs nobody can go on with. Before the link is
    * there.
@@ -47,11 +50,12 @@ export type CallsSideOptions = {
   /** Names the server; each has a journal of its own, so that what was done for one is never told to another. */
   readonly server: string
   readonly reports: CallReports
+  readonly sinks: CallSinks
   readonly traces: CallTraces | undefined
   readonly log: Log
 }
 
-export function composeCalls({ config, home, server, reports, traces, log }: CallsSideOptions): CallsSide {
+export function composeCalls({ config, home, server, reports, sinks, traces, log }: CallsSideOptions): CallsSide {
   const journal = openJournal({ path: journalPath(home, server), bootId: readBootId(), log })
   const groups = journaledGroups(createProcessGroups(), journal, log)
   const host = createPluginHost(builtInPlugins)
@@ -68,14 +72,16 @@ export function composeCalls({ config, home, server, reports, traces, log }: Cal
   const approvals = createApprovals(reports)
   const { remoteRoots } = config
   const calls = createCalls({ journal, host, reports, contexts, approvals, runs, remoteRoots, traces, log })
+  const localCalls = createLocalCalls({ calls, runs, host, sinks })
   return {
     journal,
     host,
     runs,
     approvals,
     calls,
+    localCalls,
     async recover(isLost) {
-      await interruptCalls(journal, { endOrphan: endProcessGroup, log })
+      await interruptCalls(journal, { endOrphan: endProcessGroup, isLost, log })
       for (const result of journal.unstoredResults()) {
         if (isLost(result.generation_id)) calls.stored(result.tool_id)
         else reports.result(result)

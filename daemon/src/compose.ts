@@ -1,4 +1,6 @@
 import { join } from 'node:path'
+import { isLocalRun } from '#calls/local-run'
+import type { CallSinks } from '#calls/ports'
 import { toHandshake } from '#link/handshake'
 import { loadIdentity } from '#link/identity'
 import { createLink } from '#link/link'
@@ -12,7 +14,6 @@ import type { RunDesk } from '#link/run-desk'
 import { createRunNews } from '#link/run-news'
 import { createRunRequests } from '#link/run-requests'
 import { createSeedRuns, isSeedRun } from '#link/seed-runs'
-import type { SeedSinks } from '#link/seed-runs'
 import type { Access } from '#link/send'
 import { createPendingStarts } from '#link/starts'
 import type { Target } from '#link/target'
@@ -52,16 +53,16 @@ export function compose(options: ComposeOptions): Parts {
   const { config, target, home, version, log, maestro, traces } = options
   const startedAt = performance.now()
   const outbox = createOutbox(log)
-  const sinks: SeedSinks = new Map()
+  const sinks: CallSinks = new Map()
   const reports = toReports(outbox, sinks)
-  const calls = composeCalls({ config, home, server: target.shown, reports, traces, log })
+  const calls = composeCalls({ config, home, server: target.shown, reports, sinks, traces, log })
   const access = async (signal: AbortSignal): Promise<Access> => {
     await maestro?.ready(signal)
     return { target, token: maestro ? maestro.token : config.readToken() }
   }
   const { link, desk, executorId, stopRuns } = composeLink({ home, version, log, outbox, sinks, calls, traces, access })
   calls
-    .recover(isSeedRun)
+    .recover(isOfThisMachine)
     .then(link.start)
     .then(calls.host.load)
     .catch((error: unknown) => log.error('codegend could not begin its work', error))
@@ -73,7 +74,7 @@ export function compose(options: ComposeOptions): Parts {
       server: target.shown,
       executorId,
       uptimeMs: performance.now() - startedAt,
-      runsOpen: calls.runs.openCount(),
+      runsOpen: calls.runs.openCount() - calls.localCalls.openCount(),
       callsOpen: calls.calls.openCount(),
       tools: calls.host.toolNames,
       logFile: join(home, 'log', 'codegend.log'),
@@ -85,7 +86,14 @@ export function compose(options: ComposeOptions): Parts {
     return lookAround({ ...side, toolNames: calls.host.toolNames, environment: config.environment }, signal)
   }
   return {
-    daemon: { ...desk, status, doctor, tools: calls.host.list, approvals: calls.approvals },
+    daemon: {
+      ...desk,
+      status,
+      doctor,
+      tools: calls.host.list,
+      callTool: calls.localCalls.call,
+      approvals: calls.approvals,
+    },
     async stop() {
       await calls.stop()
       stopRuns()
@@ -96,12 +104,17 @@ export function compose(options: ComposeOptions): Parts {
   }
 }
 
+/** Whether a run is none of a server that could ask for it again. */
+function isOfThisMachine(generationId: string): boolean {
+  return isSeedRun(generationId) || isLocalRun(generationId)
+}
+
 type LinkSideOptions = {
   readonly home: string
   readonly version: string
   readonly log: Log
   readonly outbox: Outbox
-  readonly sinks: SeedSinks
+  readonly sinks: CallSinks
   readonly calls: CallsSide
   readonly traces: Traces | undefined
   access(signal: AbortSignal): Promise<Access>
@@ -121,7 +134,14 @@ function composeLink({ home, version, log, outbox, sinks, calls: side, traces, a
     access,
     identity,
     handshake: (epoch) =>
-      toHandshake({ executorId, epoch, journalId: journal.id, version, toolNames, openToolIds: journal.openToolIds() }),
+      toHandshake({
+        executorId,
+        epoch,
+        journalId: journal.id,
+        version,
+        toolNames,
+        openToolIds: journal.openToolIds((id) => !isOfThisMachine(id)),
+      }),
     connected(connection) {
       news.welcomed(connection.welcome)
       outbox.connect(connection)

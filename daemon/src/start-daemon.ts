@@ -109,6 +109,7 @@ function toLateDaemon(find: () => Parts['daemon'] | undefined): Parts['daemon'] 
   return {
     status: () => parts().status(),
     tools: () => parts().tools(),
+    callTool: async (...wish) => parts().callTool(...wish),
     doctor: async (signal) => parts().doctor(signal),
     startRun: async (...wish) => parts().startRun(...wish),
     attachRun: async (...wish) => parts().attachRun(...wish),

@@ -11,9 +11,10 @@ import {
   LogLineNotification,
   RunEventNotification,
   RunFinishedNotification,
+  ToolOutputNotification,
 } from '#local/notifications'
 import { RunAttach, RunCancel, RunDetach, RunGet, RunInputMethod, RunList, RunStart } from '#local/run'
-import { ToolsList } from '#local/tools'
+import { ToolsCall, ToolsList } from '#local/tools'
 
 export type { ApprovalQuestion } from '#local/approval'
 export type { LogLevel, LogLine } from '#local/logs'
@@ -34,6 +35,7 @@ export const daemonMethods = [
   RunCancel,
   RunInputMethod,
   ToolsList,
+  ToolsCall,
   ApprovalList,
   ApprovalRespond,
 ] as const
@@ -50,6 +52,7 @@ export const notifications = [
   ApprovalResolvedNotification,
   CancelRequestNotification,
   LogLineNotification,
+  ToolOutputNotification,
 ] as const
 export type Notifications = {
   [N in (typeof notifications)[number] as N['method']]: Static<N['parameters']>

@@ -4,7 +4,7 @@ import { EventId } from '#ids'
 import { DaemonStatus } from '#local/daemon'
 import { LogLine } from '#local/logs'
 import { RunGet } from '#local/run'
-import { ToolsList } from '#local/tools'
+import { ToolOutcome, ToolOutput, ToolsList } from '#local/tools'
 import { Check } from '#wire/check'
 import { builtInTools } from '#built-in'
 import { clientMethods, daemonMethods, notifications } from '#local'
@@ -48,6 +48,11 @@ function jsonLines(): [name: string, description: string, schema: TSchema][] {
     ['runs', 'A line of `codegen runs --json`: one run.', RunGet.result],
     ['status', 'The line of `codegen status --json`.', DaemonStatus.result],
     ['tools', 'A line of `codegen tools --json`: one tool.', ToolsList.result.properties.tools.items],
+    [
+      'tools-call',
+      'A line of `codegen tools call --json`: a piece of output; the last line is `tool_result`.',
+      toolCallLine(),
+    ],
     ['doctor', 'A line of `codegen doctor --json`: one thing that was looked at.', Check],
     ['logs', "A line of `codegen logs --json`: one line of codegend's log.", LogLine],
   ]
@@ -74,6 +79,18 @@ function runLine(): TSchema {
       },
     ],
   })
+}
+
+function toolCallLine(): TSchema {
+  const { client_ref: _reference, ...output } = ToolOutput.properties
+  const line = (type: string, payload: TSchema) => Type.Object({ type: Type.Literal(type), payload })
+  const error = Type.Object({ code: Type.String(), message: Type.String() })
+  return Type.Union([
+    line('tool_output_delta', Type.Object(output)),
+    line('tool_result', ToolOutcome),
+    // Nothing was run, or nobody was there to tell how it ended.
+    line('tool_result', Type.Object({ status: Type.Enum(['refused', 'cancelled']), tool_name: Type.String(), error })),
+  ])
 }
 
 function frameSchema(folder: string, message: { type: string; payload: TSchema }): [string, PublishedSchema] {

@@ -17,8 +17,11 @@ const cwd: Option = {
 const model: Option = { name: 'model', short: 'm', value: 'NAME', summary: 'the model to use' }
 const maxTurns: Option = { name: 'max-turns', value: 'N', summary: 'end after N answers of the model' }
 
+/** How much is asked, and where the work is. */
+export const placeOptions: readonly Option[] = [ask, auto, readOnly, cwd]
+
 /** What every command that starts runs takes. */
-export const runOptions: readonly Option[] = [ask, auto, readOnly, cwd, model, maxTurns]
+export const runOptions: readonly Option[] = [...placeOptions, model, maxTurns]
 
 export type RunSettings = {
   mode: 'ask' | 'auto' | 'read-only'

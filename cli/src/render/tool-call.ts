@@ -17,7 +17,7 @@ export function toToolLabel(toolName: string, parameters: Payload): string {
 /** A finished call: one line with its outcome and time, and the diff of an edit below it. */
 export function renderFinishedCall(label: string, finished: Payload, colours: Colours): string {
   const status = textAt(finished, 'status')
-  const text = textOf(finished['result'])
+  const text = toResultText(finished['result'])
   const duration = numberAt(finished, 'duration_ms')
   const time = duration === undefined ? '' : ` ${toDuration(duration)}`
   if (status === 'success') {
@@ -25,9 +25,20 @@ export function renderFinishedCall(label: string, finished: Payload, colours: Co
     const line = `${colours.green('●')} ${label}  ${colours.dim(`ok${time}`)}\n`
     return diff === undefined ? line : line + renderDiff(diff, colours)
   }
+  const { outcome, reason } = toOutcomeWords(finished)
+  return `${colours.red('●')} ${label}  ${colours.red(outcome + time)}${reason}\n`
+}
+
+/** How a call ended that did not go well, as the end of a sentence. */
+export function renderOutcome(finished: Payload): string {
+  const { outcome, reason } = toOutcomeWords(finished)
+  return outcome + reason
+}
+
+function toOutcomeWords(finished: Payload): { outcome: string; reason: string } {
+  const text = toResultText(finished['result'])
   const reason = toOneLine(textAt(objectAt(finished, 'error'), 'message') || text, limits.reasonCharactersMax)
-  const outcome = `${outcomeWords[status] ?? 'error'}${time}`
-  return `${colours.red('●')} ${label}  ${colours.red(outcome)}${reason ? `: ${reason}` : ''}\n`
+  return { outcome: outcomeWords[textAt(finished, 'status')] ?? 'error', reason: reason ? `: ${reason}` : '' }
 }
 
 const tellingParameters = ['command', 'file_path', 'url', 'pattern', 'dir_path', 'path']
@@ -51,7 +62,8 @@ function firstText(parameters: Payload): string {
   return typeof found === 'string' ? found : ''
 }
 
-function textOf(result: unknown): string {
+/** A tool's result as text. */
+export function toResultText(result: unknown): string {
   if (typeof result === 'string') return result
   if (isPayload(result)) return textAt(result, 'text') || textAt(result, 'message') || JSON.stringify(result)
   return result === undefined || result === null ? '' : JSON.stringify(result)

@@ -466,7 +466,11 @@ test('what a killed codegend had started is interrupted once; what does no harm 
 
   const after = createTestCalls(t, { base })
   const orphans: unknown[] = []
-  await interruptCalls(after.journal, { endOrphan: async (orphan) => void orphans.push(orphan), log: quietLog })
+  await interruptCalls(after.journal, {
+    endOrphan: async (orphan) => void orphans.push(orphan),
+    isLost: () => false,
+    log: quietLog,
+  })
   t.strictSame(orphans, [{ toolId: 'command', pid: 4711, startTime: '99' }])
   t.match(after.journal.unstoredResults(), [{ tool_id: 'command', status: 'interrupted' }])
   t.match(await after.call({ ...shell, tool_id: 'command' }), { status: 'interrupted' })

@@ -14,6 +14,7 @@ import type { CallReports } from './ports.ts'
 import { prepareCall } from './prepare-call.ts'
 import { runCall } from './run-call.ts'
 import type { CallParts, PreparedCall } from './run-call.ts'
+import { toLanes } from './to-lanes.ts'
 import type { CallTraces } from './traces.ts'
 import { within } from './within.ts'
 
@@ -113,7 +114,7 @@ async function perform(call: RunTool, { lanes, ...turn }: Turn, options: CallsOp
       return runCall(prepared, options, started)
     }
     const readOnly = prepared.tool.annotations?.readOnly ?? false
-    const ran = readOnly ? lanes.inParallel(work) : lanes.inOrder(call.generation_id, work)
+    const ran = readOnly ? lanes.inParallel(work) : lanes.inOrder(toLanes(prepared), work)
     return await Promise.race([ran, waiting.stopped])
   } catch (error) {
     if (!(error instanceof Failure)) log.error('a call could not be prepared', error, { toolId: call.tool_id })

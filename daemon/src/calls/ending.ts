@@ -2,11 +2,22 @@ import { Failure, toFailure } from '@codegen/protocol/failure'
 import type { FailureCode } from '@codegen/protocol/failure'
 import type { ToolReturn } from '@codegen/kit'
 import type { ToolStatus } from '@codegen/protocol/tool'
+import { toToolStatus } from '@codegen/protocol/wire'
 import type { ToolResult } from '@codegen/protocol/wire'
 import { boundResult } from './bound-result.ts'
 
 /** How a call ended: its one `tool_result` without the ids. */
 export type Ending = Omit<ToolResult, 'tool_id' | 'generation_id' | 'status'> & { readonly status: ToolStatus }
+
+/** An ending as whoever asked for the call is told of it. */
+export type CallOutcome = Omit<ToolResult, 'generation_id' | 'status'> & {
+  readonly tool_name: string
+  readonly status: ToolStatus
+}
+
+export function toOutcome(toolName: string, { generation_id: _run, ...result }: ToolResult): CallOutcome {
+  return { ...result, tool_name: toolName, status: toToolStatus(result.status) }
+}
 
 /** What a tool returned. */
 export function toEnding(returned: ToolReturn): Ending {

@@ -5,19 +5,25 @@ import { failed } from './ending.ts'
 /** A process group that an earlier codegend left behind. */
 export type Orphan = { readonly pid: number; readonly toolId: string; readonly startTime: string }
 
+type InterruptParts = {
+  endOrphan(orphan: Orphan): Promise<void>
+  /** Nobody will ask for what became of this run's calls. */
+  isLost(generationId: string): boolean
+  readonly log: Log
+}
+
 /**
- * At start, before any call: what an earlier codegend had started and never finished ends as interrupted, unless running it again does no harm. Its
- * commands are ended through `endOrphan`, unless the machine was booted since.
+ * At start, before any call: what an earlier codegend had started and never finished ends as interrupted, unless running it again does no harm and
+ * somebody may ask for that. Its commands are ended through `endOrphan`, unless the machine was booted since.
  */
-export async function interruptCalls(
-  journal: Journal,
-  { endOrphan, log }: { endOrphan(orphan: Orphan): Promise<void>; log: Log },
-): Promise<void> {
-  const started = [...journal.calls.values()].filter((call) => call.state.kind === 'started')
+export async function interruptCalls(journal: Journal, { endOrphan, isLost, log }: InterruptParts): Promise<void> {
+  const calls = [...journal.calls.values()]
+  const started = calls.filter((call) => call.state.kind === 'started')
+  const lost = calls.filter((call) => call.state.kind === 'received' && isLost(call.generationId))
   const orphans = journal.isNewBoot ? [] : started.flatMap(toOrphans)
   await Promise.all(orphans.map(endOrphan))
-  for (const { toolId, generationId, repeatable } of started) {
-    if (repeatable) continue
+  for (const { toolId, generationId, repeatable } of [...started, ...lost]) {
+    if (repeatable && !isLost(generationId)) continue
     log.warn('a call was interrupted', { toolId })
     const ending = failed(
       'interrupted',

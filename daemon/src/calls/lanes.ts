@@ -1,14 +1,14 @@
 /** Where calls wait for their turn. */
 export type Lanes = {
-  /** Runs `work` after all earlier work of the same run in this lane has ended. */
-  inOrder<Result>(generationId: string, work: () => Promise<Result>): Promise<Result>
+  /** Runs `work` after all earlier work in each of these lanes has ended. */
+  inOrder<Result>(names: readonly string[], work: () => Promise<Result>): Promise<Result>
   /** Runs `work` as soon as fewer than the limit are running in this lane. */
   inParallel<Result>(work: () => Promise<Result>): Promise<Result>
 }
 
-/** Empty lanes: one for each run, and one for everybody with `parallelMax` places. */
+/** Empty lanes: those that are named, and one for everybody with `parallelMax` places. */
 export function createLanes(parallelMax: number): Lanes {
-  const lastOfRun = new Map<string, Promise<unknown>>()
+  const lastIn = new Map<string, Promise<unknown>>()
   const waiting: (() => void)[] = []
   let running = 0
 
@@ -25,15 +25,15 @@ export function createLanes(parallelMax: number): Lanes {
   }
 
   return {
-    inOrder(generationId, work) {
-      const before = lastOfRun.get(generationId)
-      const mine = before ? before.then(work) : work()
+    inOrder(names, work) {
+      const before = names.flatMap((name) => lastIn.get(name) ?? [])
+      const mine = before.length > 0 ? Promise.all(before).then(work) : work()
       const settled = mine
         .catch(() => undefined)
         .then(() => {
-          if (lastOfRun.get(generationId) === settled) lastOfRun.delete(generationId)
+          for (const name of names) if (lastIn.get(name) === settled) lastIn.delete(name)
         })
-      lastOfRun.set(generationId, settled)
+      for (const name of names) lastIn.set(name, settled)
       return mine
     },
     async inParallel(work) {

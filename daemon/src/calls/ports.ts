@@ -8,3 +8,11 @@ export type CallReports = {
   approvalRequested(question: ApprovalRequested): void
   approvalResolved(resolution: ApprovalResolved): void
 }
+
+/** Where the news of some runs goes instead of to Maestro, by run. Nothing of such a run is told to it. */
+export type CallSinks = Map<string, CallSink>
+
+export type CallSink = {
+  result(result: ToolResult): void
+  output?(delta: ToolOutputDelta): void
+}

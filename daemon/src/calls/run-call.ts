@@ -12,6 +12,7 @@ import { decide } from './decide.ts'
 import type { Decision } from './decide.ts'
 import { failed, stoppedEnding, stoppedStatus, toEnding, toFailedEnding } from './ending.ts'
 import type { Ending } from './ending.ts'
+import { isLocalRun } from './local-run.ts'
 import type { KnownRuns } from './known-runs.ts'
 import type { LiveOutput } from './live-output.ts'
 import type { CallTrace } from './traces.ts'
@@ -91,7 +92,8 @@ async function askOwner(
     ? await within(tool.preview(call.parameters, context), limits.prepareMsMax)
     : toPreview(call)
   const { tool_id, generation_id, tool_name, parameters } = call
-  const how = { lasting, waits: run.mode !== 'auto' }
+  // A run that is this one call has nothing that an "always" could cover.
+  const how = { lasting: lasting && !isLocalRun(run.generationId), waits: run.mode !== 'auto' }
   const question = { tool_id, generation_id, tool_name, title: titleOf(call, tool), preview, parameters, ...how }
   const { outcome, always, by } = await putQuestion(prepared, approvals, question)
   if (outcome === 'cancelled') return stoppedEnding(cancelled)

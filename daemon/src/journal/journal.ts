@@ -22,8 +22,8 @@ export type Journal = {
   readonly isNewBoot: boolean
   /** Writes one line, then applies it. Fails with file.unwritable and has then changed nothing. */
   append(entry: JournalEntry): void
-  /** Calls Maestro has not confirmed, oldest first. */
-  openToolIds(): string[]
+  /** Calls Maestro has not confirmed, oldest first; only of the runs wanted. */
+  openToolIds(isWanted?: (generationId: string) => boolean): string[]
   /** Results Maestro has not confirmed, oldest first. */
   unstoredResults(): ToolResult[]
   close(): void
@@ -68,7 +68,10 @@ function toViews(state: JournalState): Omit<Journal, 'id' | 'isNewBoot' | 'appen
     calls,
     runs,
     starts,
-    openToolIds: () => [...calls.values()].filter((call) => !isConfirmed(call)).map((call) => call.toolId),
+    openToolIds: (isWanted = () => true) =>
+      [...calls.values()]
+        .filter((call) => !isConfirmed(call) && isWanted(call.generationId))
+        .map((call) => call.toolId),
     unstoredResults: () =>
       [...calls.values()].flatMap(({ state: now }) => (now.kind === 'finished' && !now.stored ? [now.result] : [])),
   }

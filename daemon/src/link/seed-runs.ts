@@ -4,6 +4,7 @@ import { closeCodes, readMaestroFrame } from '@codegen/protocol/wire'
 import type { RunFinished, StartRun, ToolResult } from '@codegen/protocol/wire'
 import type { RawData, WebSocket } from 'ws'
 import type { Calls } from '#calls/calls'
+import type { CallSinks } from '#calls/ports'
 import type { KnownRuns } from '#calls/known-runs'
 import type { Log } from '#log'
 import { toText } from './connection.ts'
@@ -40,11 +41,9 @@ export function isSeedRun(generationId: string): boolean {
 
 const idPrefix = 'seed-'
 
-/** Where the results of the open runs go, by run: its own connection. */
-export type SeedSinks = Map<string, { result(result: ToolResult): void }>
-
 export type SeedRunsParts = {
-  readonly sinks: SeedSinks
+  /** Where the results of the open runs go: each on its own connection. */
+  readonly sinks: CallSinks
   readonly known: KnownRuns
   readonly viewers: Viewers
   readonly calls: Calls

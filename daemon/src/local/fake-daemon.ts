@@ -81,6 +81,11 @@ export function createFakeDaemon(): FakeDaemon {
     async inputRun(input) {
       daemon.inputs.push(input)
     },
+    async callTool({ name }, watcher) {
+      watcher.begun('local-1')
+      watcher.output({ generation_id: 'local-1', tool_id: 'call-1', stream: 'stdout', chunk: 'out', offset: 0 })
+      return { tool_id: 'call-1', tool_name: name, status: 'success', result: 'out' }
+    },
     doctor: async () => [{ name: 'maestro', ok: true, says: 'there' }],
     logs: {
       last: async (count, filter) =>

@@ -452,6 +452,8 @@ test('cancel, input, tools and shutdown reach the daemon; shutdown is answered f
   t.strictSame(daemon.inputs, [input])
   t.match(daemon.cancelled, [{ reason: /test \(pid 7\)/ }, { reason: 'enough' }])
   t.match(await peer.request('tools/list', {}), { tools: [{ name: 'Shell' }] })
+  const wish = { name: 'Shell', parameters: {}, cwd: '/', mode: 'auto' as const, client_ref: 'c-9' }
+  t.match(await peer.request('tools/call', wish), { tool_name: 'Shell', status: 'success' })
   t.same(await peer.request('daemon/shutdown', {}), { pid: process.pid })
   t.equal(daemon.shutdowns, 1)
 })

@@ -5,6 +5,7 @@ import type { Client } from './client.ts'
 import { tailLog } from './methods/logs.ts'
 import { initialize } from './methods/initialize.ts'
 import { attachRun, cancelRun, getRun, inputRun, listRuns, startRun } from './methods/run.ts'
+import { callTool } from './methods/tools.ts'
 import { parseParameters } from './parse-parameters.ts'
 import type { MethodName } from './parse-parameters.ts'
 import type { LocalDaemon } from './ports.ts'
@@ -31,6 +32,7 @@ const methods: { readonly [Name in MethodName]: (call: Call<Name>) => Result<Nam
   'run/cancel': cancelRun,
   'run/input': inputRun,
   'tools/list': ({ daemon }) => ({ tools: daemon.tools() }),
+  'tools/call': callTool,
   'approval/list': ({ daemon }) => ({ approvals: daemon.approvals.list() }),
   'approval/respond'({ daemon, client, parameters }) {
     daemon.approvals.respond(parameters.tool_id, parameters.option_id, client.introduction?.name ?? 'unknown')

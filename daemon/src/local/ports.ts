@@ -1,5 +1,5 @@
 import type { ApprovalQuestion, DaemonMethods, LogLine } from '@codegen/protocol/local'
-import type { Check, RunEvent, RunFinished } from '@codegen/protocol/wire'
+import type { Check, RunEvent, RunFinished, ToolOutputDelta } from '@codegen/protocol/wire'
 import type { LogFilter } from '#log-line'
 
 /**
@@ -33,11 +33,24 @@ export type LocalDaemon = {
   /** Resolves when the input is on record. Fails with run.unknown, run.finished or run.busy. */
   inputRun(input: DaemonMethods['run/input']['parameters'], signal: AbortSignal): Promise<void>
   tools(): DaemonMethods['tools/list']['result']['tools']
+  /**
+   * Runs one call that a client asked for to its end, whichever that is. `begun` hears the run it counts as before any question or output. Fails with
+   * tool.unknown, tool.bad_arguments or request.invalid: nothing was run then.
+   */
+  callTool(
+    call: ToolCall,
+    watcher: ToolCallWatcher,
+    signal: AbortSignal,
+  ): Promise<DaemonMethods['tools/call']['result']>
   approvals: Approvals
   logs: Logs
   /** Looks at everything this codegend needs. Bounded; never fails. */
   doctor(signal: AbortSignal): Promise<Check[]>
 }
+
+export type ToolCall = DaemonMethods['tools/call']['parameters']
+
+export type ToolCallWatcher = { begun(generationId: string): void; output(delta: ToolOutputDelta): void }
 
 /** This codegend's log. */
 export type Logs = {

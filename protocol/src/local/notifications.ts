@@ -3,6 +3,7 @@ import { LogLine } from './logs.ts'
 import { ToolId } from '#ids'
 import { RunEvent } from '#wire/run-event'
 import { RunFinished } from '#wire/run-finished'
+import { ToolOutput } from './tools.ts'
 
 /** daemon -> client: one event of a run this client is attached to, as on the wire. */
 export const RunEventNotification = { method: 'run/event', parameters: RunEvent.payload } as const
@@ -18,6 +19,9 @@ export const ApprovalResolvedNotification = {
 
 /** daemon -> client: a line of the log, to a client that follows it. */
 export const LogLineNotification = { method: 'logs/line', parameters: LogLine } as const
+
+/** daemon -> client: a piece of a tool call's output. */
+export const ToolOutputNotification = { method: 'tools/output', parameters: ToolOutput } as const
 
 /** Either way: the request with this id need not be answered any more; it is answered with client.cancelled. */
 export const CancelRequestNotification = {
