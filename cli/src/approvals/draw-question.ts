@@ -1,12 +1,13 @@
 import type { ApprovalQuestion } from '@codegen/protocol/local'
 import { limits } from '#limits'
+import { toAttachCommand } from '#render/attach-command'
 import type { Colours } from '#render/colours'
 import { countOf } from '#render/numbers'
 import { makeVisible, makeVisibleWithoutPadding, toOneLine } from '#render/visible'
 
 /**
  * The question as codegen itself words it, from the fields of the call: the tool, the whole of what it would do behind a margin no content can
- * leave, with everything invisible written out, and the keys that answer it.
+ * leave, with everything invisible written out, where else it can be answered, and the keys that answer it.
  */
 export function drawQuestion(question: ApprovalQuestion, colours: Colours): string {
   const { command, diff, url } = question.preview
@@ -20,7 +21,8 @@ export function drawQuestion(question: ApprovalQuestion, colours: Colours): stri
   const size = body.length > 1 ? ` (${countOf(body.length, 'line')})` : ''
   const margin = colours.yellow('│')
   const lines = body.map((line) => `${margin} ${paintLine(line, diff !== undefined, colours)}\n`)
-  return `${colours.yellow('?')} May ${colours.bold(toolName)} do this${size}?\n${lines.join('')}${drawKeys(question, colours)}`
+  const elsewhere = colours.dim(`  or in another terminal: ${toAttachCommand(question.generation_id)}`)
+  return `${colours.yellow('?')} May ${colours.bold(toolName)} do this${size}?\n${lines.join('')}${elsewhere}\n${drawKeys(question, colours)}`
 }
 
 function drawKeys({ options, tool_name }: ApprovalQuestion, colours: Colours): string {

@@ -8,8 +8,8 @@ import { toOneLine } from './visible.ts'
 /** What a run does while nothing is printed. */
 export type Doing = {
   label: string
-  /** By the clock that is handed in; undefined where it waits for a person, which is shown at once and without a spinner. */
-  since: number | undefined
+  /** By the clock that is handed in. */
+  since: number
   /** The end of what it has said, as it came. */
   said: string
 }
@@ -39,7 +39,7 @@ export function createActivity(terminal: Terminal, clock: Clock, doing: () => Do
 
   function draw(): void {
     const now = doing()
-    const isShown = now && (now.since === undefined || clock.now() - now.since >= limits.statusAfterMs)
+    const isShown = now && clock.now() - now.since >= limits.statusAfterMs
     terminal.status(isShown ? renderDoing(now, { frame, now: clock.now(), columns: terminal.columns }) : '')
   }
 
@@ -49,13 +49,9 @@ export function createActivity(terminal: Terminal, clock: Clock, doing: () => Do
     terminal.flush()
   }
 
-  function stopSpinning(): void {
+  function stop(): void {
     stopTimer?.()
     stopTimer = undefined
-  }
-
-  function stop(): void {
-    stopSpinning()
     terminal.status('')
   }
 
@@ -65,8 +61,7 @@ export function createActivity(terminal: Terminal, clock: Clock, doing: () => Do
       if (!terminal.hasStatus) return
       const now = doing()
       if (!now) return stop()
-      if (now.since === undefined) stopSpinning()
-      else stopTimer ??= clock.every(limits.statusEveryMs, tick)
+      stopTimer ??= clock.every(limits.statusEveryMs, tick)
       draw()
     },
   }
@@ -90,7 +85,6 @@ export const systemClock: Clock = {
 const frames = '⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏'
 
 function renderDoing({ label, since, said }: Doing, at: { frame: number; now: number; columns: number }): string {
-  if (since === undefined) return label
   const time = toSeconds(at.now - since)
   const line = lastLineOf(said)
   const room = at.columns - columnsOf(time) - 5

@@ -9,6 +9,7 @@ import type { RunView } from './run-view.ts'
 import type { Terminal } from './terminal.ts'
 import { renderFinishedCall } from './tool-call.ts'
 import { createSpeech } from './speech.ts'
+import { limits } from '#limits'
 import { createTranscript } from './transcript.ts'
 import { createWaits } from './waits.ts'
 import { toOneLine } from './visible.ts'
@@ -57,7 +58,10 @@ export function createHumanView({ terminal, elapsedMs, clock = systemClock }: Hu
     },
     input: (payload) => transcript.print('text', `> ${toOneLine(textAt(payload, 'content'), 500)}\n`),
     approval_requested: waits.questionPut,
-    approval_resolved: waits.questionOver,
+    approval_resolved(payload) {
+      const end = waits.questionOver() ? toAnswerFromElsewhere(payload) : ''
+      if (end) transcript.remark(end)
+    },
     run_status(payload) {
       if (payload['status'] === 'waiting_executor') transcript.remark('the run waits for its machine to come back')
     },
@@ -89,6 +93,17 @@ export function createQuietView(terminal: Terminal): RunView {
     },
     finished: () => undefined,
   }
+}
+
+/** A question that stood here and was not answered here; empty where nothing need be said. */
+function toAnswerFromElsewhere(resolution: Payload): string {
+  const [outcome, by] = [
+    textAt(resolution, 'outcome'),
+    toOneLine(textAt(resolution, 'by'), limits.toolLabelCharactersMax),
+  ]
+  if (by === `codegen (pid ${process.pid})`) return ''
+  if (outcome === 'expired') return 'nobody has answered the question in time'
+  return outcome === 'allowed' || outcome === 'denied' ? `${outcome} elsewhere, by ${by}` : ''
 }
 
 function toTook({ usage }: RunFinished, milliseconds: number | undefined): string {

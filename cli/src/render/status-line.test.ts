@@ -87,6 +87,26 @@ test('waiting for the model is told, and that it thinks', async (t) => {
   t.notOk(hasTimer())
 })
 
+test('who only looks on sees that a question is open and where to answer it, and that it was answered elsewhere', async (t) => {
+  const { tell, pass, writes } = openRun()
+  tell('approval_requested', { generation_id: 'g-1', tool_id: 't', title: 'Shell: rm -r build' })
+  pass(2_000)
+  t.equal(writes.at(-1)?.replace(erased, '').slice(2), '? Shell: rm -r build  2 s  answer with: codegen attach g-1')
+  tell('approval_resolved', { tool_id: 't', outcome: 'allowed', by: 'codegen (pid 1)' })
+  t.equal(writes.at(-1), '\r\x1b[K— allowed elsewhere, by codegen (pid 1) —\n')
+  for (const [outcome, by, waited] of [
+    ['allowed', `codegen (pid ${process.pid})`, 2_000],
+    ['cancelled', 'maestro', 2_000],
+    ['denied', 'codegen (pid 1)', 10],
+  ] as const) {
+    const quiet = openRun()
+    quiet.tell('approval_requested', { generation_id: 'g-1', tool_id: 't', title: 'x' })
+    quiet.pass(waited)
+    quiet.tell('approval_resolved', { tool_id: 't', outcome, by })
+    t.notMatch(quiet.writes.join(''), /elsewhere/, `${outcome} by ${by} after ${waited} ms`)
+  }
+})
+
 test('fifty thousand lines of output cost what none costs: ten short writes a second', async (t) => {
   const { tell, pass, writes } = openRun()
   tell('tool_call', shell)

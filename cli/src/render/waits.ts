@@ -1,3 +1,5 @@
+import { limits } from '#limits'
+import { toAttachCommand } from './attach-command.ts'
 import { createActivity, keepTail } from './activity.ts'
 import type { Clock, Doing } from './activity.ts'
 import { createOpenCalls } from './open-calls.ts'
@@ -17,7 +19,8 @@ export type Waits = {
   /** The label of the call. */
   callEnded(call: Payload): string
   questionPut(request: Payload): void
-  questionOver(): void
+  /** Tells whether the question stood long enough to be seen here. */
+  questionOver(): boolean
   stop(): void
 }
 
@@ -59,12 +62,15 @@ export function createWaits(terminal: Terminal, clock: Clock): Waits {
       return label
     },
     questionPut(request) {
-      question = { label: `? ${toOneLine(textAt(request, 'title'), 200)}`, since: undefined, said: '' }
+      const said = `answer with: ${toAttachCommand(textAt(request, 'generation_id'))}`
+      question = { label: `? ${toOneLine(textAt(request, 'title'), 200)}`, since: clock.now(), said }
       activity.changed()
     },
     questionOver() {
+      const wasSeen = question !== undefined && clock.now() - question.since >= limits.statusAfterMs
       question = undefined
       activity.changed()
+      return wasSeen
     },
     stop: activity.stop,
   }
