@@ -87,7 +87,8 @@ export const layers: Readonly<Record<string, Layer>> = {
       'version',
     ],
     folders: {
-      commands: ['render', 'call-tool', 'prompt', 'tool-arguments', 'watch-run', 'with-client'],
+      commands: ['render', 'call-tool', 'conversation', 'prompt', 'tool-arguments', 'watch-run', 'with-client'],
+      conversation: ['approvals', 'render', 'follow-run', 'nearest-verb', 'prompt', 'settings-hint', 'tell-failure'],
       approvals: ['render'],
       render: [],
     },

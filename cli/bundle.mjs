@@ -1,13 +1,25 @@
-// Bundles the CLI into one CommonJS file: loading one small script is what keeps `codegen` near the start-up time of Node itself.
+// Bundles the CLI into one CommonJS file: loading one small script is what keeps `codegen` near the start-up time of Node itself. The conversation is a
+// second one beside it, loaded only where one is opened.
 import { readFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
 
 const { version } = JSON.parse(readFileSync(new URL('./package.json', import.meta.url), 'utf8'))
+const outfile = process.argv[2] ?? fileURLToPath(new URL('./dist/codegen.cjs', import.meta.url))
+const conversation = '#conversation/open-conversation'
 
-await build({
-  entryPoints: [fileURLToPath(new URL('./src/main.ts', import.meta.url))],
-  outfile: process.argv[2] ?? fileURLToPath(new URL('./dist/codegen.cjs', import.meta.url)),
+const besideUs = {
+  name: 'beside us',
+  setup({ onResolve }) {
+    onResolve({ filter: new RegExp(`^${conversation}$`) }, () => ({
+      path: './codegen-conversation.cjs',
+      external: true,
+    }))
+  },
+}
+
+const options = {
   bundle: true,
   platform: 'node',
   target: 'node24',
@@ -20,4 +32,13 @@ await build({
     'import.meta.dirname': '__dirname',
     'process.env.CODEGEN_BUNDLED_VERSION': JSON.stringify(version),
   },
+}
+
+const source = (file) => fileURLToPath(new URL(`./src/${file}`, import.meta.url))
+
+await build({ ...options, entryPoints: [source('main.ts')], outfile, plugins: [besideUs] })
+await build({
+  ...options,
+  entryPoints: [source('conversation/open-conversation.ts')],
+  outfile: join(dirname(outfile), 'codegen-conversation.cjs'),
 })

@@ -148,7 +148,7 @@ test('--quiet shows the last answer and nothing else', async (t) => {
   t.equal((await codegen(['--quiet', '--auto', 'x']).ended).stdout, '42\n')
 })
 
-test('exit codes tell how a run ended', async (t) => {
+test('exit codes tell how a run ended (CL-15)', async (t) => {
   const cases: [string, FailureCode | undefined, number][] = [
     ['completed', undefined, 0],
     ['failed', 'model.unknown', 1],
@@ -170,7 +170,7 @@ test('exit codes tell how a run ended', async (t) => {
   await Promise.all(ends)
 })
 
-test('exit codes tell why there is no run', async (t) => {
+test('exit codes tell why there is no run (CL-15)', async (t) => {
   const cases: [FailureCode, number][] = [
     ['server.unauthenticated', 4],
     ['model.unconfigured', 1],
@@ -305,7 +305,10 @@ test('bad command lines are one sentence and exit 2 (CL-11)', async (t) => {
     [['service'], /takes install, uninstall or status/],
     [['service', 'start'], /takes install, uninstall or status/],
     [['logs', '--quiet'], /has no option --quiet/],
-    [[], /a conversation without one is not built yet/, { terminal: 80 }],
+    [['--json'], /a conversation needs a terminal at both ends/, { terminal: 80 }],
+    [[], /a conversation needs a terminal/, { terminal: 80, environment: { TERM: 'dumb' } }],
+    [['resume'], /prompt is empty/],
+    [['resume', '-q'], /codegen resume takes a prompt/, { terminal: 80 }],
   ]
   const ends = cases.map(async ([words, sentence, options]) => {
     const { code, stdout, stderr } = await codegen(words, options).ended

@@ -17,6 +17,7 @@ export type Client = {
   getRun(generationId: string): Promise<Result<'run/get'>>
   listRuns(limit: number): Promise<Result<'run/list'>['runs']>
   cancelRun(generationId: string, reason: string): Promise<void>
+  inputRun(parameters: Parameters<'run/input'>): Promise<Result<'run/input'>>
   status(): Promise<Result<'daemon/status'>>
   doctor(): Promise<Result<'daemon/doctor'>>
   tailLogs(parameters: Parameters<'logs/tail'>): Promise<Result<'logs/tail'>>
@@ -100,6 +101,7 @@ function toMethods(peer: Peer<DaemonMethods>, introduced: Promise<unknown>): Omi
     async cancelRun(generationId, reason) {
       await ask('run/cancel', { generation_id: generationId, reason })
     },
+    inputRun: (parameters) => ask('run/input', parameters),
     status: () => ask('daemon/status', {}),
     doctor: () => ask('daemon/doctor', {}),
     tailLogs: (parameters) => ask('logs/tail', parameters),

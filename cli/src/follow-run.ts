@@ -1,6 +1,7 @@
 import { Failure, toFailure } from '@codegen/protocol/failure'
 import type { RunEvent, RunFinished } from '@codegen/protocol/wire'
 import type { Client, ClientEvents } from './client.ts'
+import { newClientRef } from './client-ref.ts'
 import { connectToDaemon } from './connect.ts'
 import { limits } from './limits.ts'
 import { isRunFinished } from './parse-news.ts'
@@ -23,6 +24,10 @@ export type Following = {
   readonly ended: Promise<RunFinished | undefined>
   /** Asks for the run's end; before there is a run, takes the request back. */
   cancel(reason: string): Promise<void>
+  /** Says something to the run, which reads it before its next step; waits until there is a run. Fails with run.finished where it is too late. */
+  say(content: string): Promise<void>
+  /** Sees no more of it; the run goes on. */
+  close(): void
 }
 
 /**
@@ -33,31 +38,25 @@ export function followRun(options: FollowOptions): Following {
   const { begin, view, terminal, question } = options
   const shown = showRun(options)
   const beginning = new AbortController()
+  const begun = Promise.withResolvers<void>()
+  let isClosed = false
   const events: ClientEvents = { ...shown.events, ...(question ? { question } : {}) }
   let client: Client | undefined
-
-  function connect(): Promise<Client> {
-    const onStart = (): void => terminal.note('starting codegend, which stays in the background')
-    return connectToDaemon({ events, onStart })
-  }
+  const onStart = (): void => terminal.note('starting codegend, which stays in the background')
+  const connect = (): Promise<Client> => connectToDaemon({ events, onStart })
 
   async function beginRun(): Promise<Client> {
     try {
       const first = await connect()
       client = first
       shown.place.generationId = await begin(first, beginning.signal)
+      begun.resolve()
       return first
     } catch (thrown) {
+      begun.reject(thrown)
       view.refused?.(toFailure(thrown))
       throw thrown
     }
-  }
-
-  async function attachAgain(place: Place): Promise<Client> {
-    const { generationId, lastEventId } = place
-    const next = await connect()
-    await next.attachRun({ generation_id: generationId, ...(lastEventId === undefined ? {} : { after: lastEventId }) })
-    return next
   }
 
   async function follow(): Promise<RunFinished | undefined> {
@@ -65,11 +64,11 @@ export function followRun(options: FollowOptions): Following {
     for (let losses = 1; ; losses += 1) {
       const failure = await Promise.race([shown.ended.then(() => undefined), connected.closed])
       if (!failure) return shown.ended
-      if (failure.code === 'internal') throw failure
+      if (failure.code === 'internal' || isClosed) throw failure
       if (losses > limits.reconnectsMax) throw toLost(failure, shown.place)
       terminal.note('the connection to codegend was lost; connecting again')
       await pause((losses - 1) * limits.reconnectPauseMs)
-      connected = await attachAgain(shown.place).catch((cause: unknown) => Promise.reject(toLost(cause, shown.place)))
+      connected = await attachAgain(connect, shown.place)
       client = connected
     }
   }
@@ -80,7 +79,34 @@ export function followRun(options: FollowOptions): Following {
     else beginning.abort()
   }
 
-  return { ended: follow().finally(() => view.close?.()), cancel }
+  async function say(content: string): Promise<void> {
+    await begun.promise
+    const { generationId } = shown.place
+    await client?.inputRun({ generation_id: generationId, content, mode: 'steer', client_ref: newClientRef() })
+  }
+
+  function close(): void {
+    isClosed = true
+    client?.close()
+  }
+
+  // Whoever waits for it hears of it; else nobody does.
+  begun.promise.catch(() => undefined)
+  return { ended: follow().finally(() => view.close?.()), cancel, say, close }
+}
+
+async function attachAgain(connect: () => Promise<Client>, place: Place): Promise<Client> {
+  const { generationId, lastEventId } = place
+  try {
+    const client = await connect()
+    await client.attachRun({
+      generation_id: generationId,
+      ...(lastEventId === undefined ? {} : { after: lastEventId }),
+    })
+    return client
+  } catch (cause) {
+    throw toLost(cause, place)
+  }
 }
 
 /** Which run it is, empty before it is known, and how far it was seen. */

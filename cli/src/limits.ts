@@ -65,4 +65,19 @@ export const limits = {
   /** Among so many of the newest runs one of this folder is looked for. */
   earlierRunsMax: 200,
   idCharactersShown: 8,
+
+  /** Of what was entered in conversations: how many are at hand, the longest that is kept, and when a new file begins. */
+  historyEntriesMax: 1_000,
+  historyEntryCharactersMax: 64 * 1024,
+  historyBytesMax: 512 * 1024,
+  /** A lock on the history that is older was left over. */
+  historyLockMsMax: 10_000,
+  /** While somebody may be writing, a key answers a question when none was pressed for so long before it, and for so long after it. */
+  answerQuietMs: 500,
+  answerAloneMs: 120,
+  /** Keys that were typed while nobody could take them. */
+  heldKeysMax: 10_000,
+  /** Of an earlier conversation: how many prompts are shown, and lines of its last answer. */
+  earlierPromptsShown: 5,
+  earlierLinesShown: 12,
 } as const

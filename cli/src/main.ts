@@ -1,11 +1,10 @@
-import { toFailure } from '@codegen/protocol/failure'
 import { commands } from '#commands'
-import { exitCodes, toExitCode } from '#exit-code'
+import { exitCodes } from '#exit-code'
 import type { ExitCode } from '#exit-code'
 import { createTerminal } from '#render/terminal'
 import type { Terminal } from '#render/terminal'
 import { parseCommand } from '#parse-command'
-import { withSettingsHint } from '#settings-hint'
+import { tellFailure } from '#tell-failure'
 
 /** Does what the command line says, and leaves as soon as that is done. */
 async function main(): Promise<never> {
@@ -37,10 +36,7 @@ async function attempt(terminal: Terminal): Promise<ExitCode> {
     const { command, invocation } = parseCommand(process.argv.slice(2), commands)
     return await command.run({ ...invocation, terminal })
   } catch (thrown) {
-    const failure = toFailure(thrown)
-    if (failure.code === 'internal' && process.env['CODEGEN_DEBUG']) console.error(thrown)
-    terminal.note([withSettingsHint(failure.code, failure.message), failure.hint].filter(Boolean).join(' '))
-    return toExitCode(failure)
+    return tellFailure(thrown, terminal)
   }
 }
 

@@ -13,17 +13,22 @@ export async function readPrompt(words: readonly string[], onWaiting: () => void
   const bytesMax = protocolLimits.promptCharactersMax * 4
   const piped = await readPiped({ mayBeSilent: written !== '', bytesMax, onWaiting })
   const prompt = [written, piped.replaceAll('\r\n', '\n').trim()].filter(Boolean).join('\n\n')
-  const charactersMax = protocolLimits.promptCharactersMax
   if (prompt === '')
     throw new Failure('request.invalid', 'The prompt is empty; write what is to be done: codegen "..."')
+  refuseLength(prompt)
+  refuseControls(prompt)
+  return prompt
+}
+
+/** Fails with request.invalid for a prompt that is too long. */
+export function refuseLength(prompt: string): void {
+  const charactersMax = protocolLimits.promptCharactersMax
   if (prompt.length > charactersMax) {
     throw new Failure(
       'request.invalid',
       `The prompt is longer than ${toCount(charactersMax)} characters; put the text into a file and name that in the prompt.`,
     )
   }
-  refuseControls(prompt)
-  return prompt
 }
 
 // oxlint-disable-next-line no-control-regex -- these are what is refused

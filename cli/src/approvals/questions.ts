@@ -15,13 +15,14 @@ export type Questions = {
   readonly deniedWithoutTerminal: boolean
 }
 
-export function createQuestions(terminal: Terminal, onInterrupt: () => void): Questions {
+/** `find` says which keyboard they are answered on. */
+export function createQuestions(terminal: Terminal, onInterrupt: () => void, find = findKeyboard): Questions {
   let keyboard: Keyboard | undefined | 'unknown' = 'unknown'
   let last: Promise<unknown> = Promise.resolve()
   let deniedWithoutTerminal = false
 
   function ask(question: ApprovalQuestion, signal: AbortSignal): Promise<string> {
-    if (keyboard === 'unknown') keyboard = findKeyboard()
+    if (keyboard === 'unknown') keyboard = find()
     if (!keyboard) return Promise.resolve(deny(question))
     const asked = { question, signal, keyboard, terminal, onInterrupt }
     const answer = last.then(() => putQuestion(asked))

@@ -4,6 +4,7 @@ import { findEarlierRun } from '#find-earlier-run'
 import type { Command, Invocation } from './command.ts'
 import { json, quiet } from './options.ts'
 import { runOptions } from './run-options.ts'
+import { mayTalk, talk } from './talk.ts'
 import { watchPrompt } from './watch-prompt.ts'
 
 /** `codegen resume [ID] "prompt"`: goes on with the conversation of an earlier run. */
@@ -17,6 +18,7 @@ export const resume: Command = {
   ],
   options: [...runOptions, json, quiet],
   details: [
+    'Without a prompt a conversation is opened that goes on with it.',
     'Without an ID it is the newest run of this folder. The new run knows all that was said and done before,',
     'and asks, or does not, as this command line says: --auto of an earlier run is not taken over.',
     'A run of another folder is gone on with there: -C DIR.',
@@ -26,6 +28,7 @@ export const resume: Command = {
 
 async function resumeRun(invocation: Invocation): Promise<ExitCode> {
   const { id, words } = splitOperands(invocation.words)
+  if (words.length === 0 && mayTalk(invocation)) return talk(invocation, { id })
   if (words.length === 0 && process.stdin.isTTY)
     throw new Failure('request.invalid', 'codegen resume takes a prompt: codegen resume [ID] "what is to be done".')
   return watchPrompt(invocation, {

@@ -3,6 +3,7 @@ import type { Command, Invocation } from './command.ts'
 import type { ExitCode } from '#exit-code'
 import { json, quiet } from './options.ts'
 import { runOptions } from './run-options.ts'
+import { mayTalk, talk } from './talk.ts'
 import { watchPrompt } from './watch-prompt.ts'
 
 /** `codegen "prompt"`: starts a run here and shows it to its end. */
@@ -17,10 +18,11 @@ export const run: Command = {
 
 async function runPrompt(invocation: Invocation): Promise<ExitCode> {
   const { words } = invocation
+  if (words.length === 0 && mayTalk(invocation)) return talk(invocation)
   if (words.length === 0 && process.stdin.isTTY) {
     throw new Failure(
       'request.invalid',
-      'codegen takes a prompt: codegen "what is to be done" (a conversation without one is not built yet; see codegen --help).',
+      'codegen takes a prompt here: codegen "what is to be done" (a conversation needs a terminal at both ends, without --json and --quiet).',
     )
   }
   return watchPrompt(invocation, { words })
