@@ -1,3 +1,4 @@
+import { columnsOf } from '#render/columns'
 import { countOf } from '#render/numbers'
 import { makeVisible } from '#render/visible'
 import type { Cell, Draft } from './draft.ts'
@@ -33,7 +34,7 @@ export function drawDraft({ cells, cursor }: Draft, { prompt, columns, rowsMax }
 
   for (const [index, cell] of cells.entries()) {
     for (const piece of toPieces(cell)) {
-      const pieceWidth = widthOf(piece)
+      const pieceWidth = columnsOf(piece)
       if (column + pieceWidth > width) nextRow()
       if (index === cursor && piece === toPieces(cell)[0]) place = { row: rows.length, column }
       row += piece
@@ -61,7 +62,7 @@ export function drawDraftEnd({ cells }: Draft, columns: number): string {
   let width = 0
   for (const cell of cells.toReversed()) {
     const shown = cell === '\n' ? '⏎' : toPieces(cell).join('')
-    width += [...shown].reduce((sum, character) => sum + widthOf(character), 0)
+    width += columnsOf(shown)
     if (width > columns) return `…${line}`
     line = shown + line
   }
@@ -82,11 +83,3 @@ function sizeOf(pasted: string): string {
   const lines = pasted.replace(/\n$/, '').split('\n').length
   return lines > 1 ? countOf(lines, 'line') : countOf(pasted.length, 'character')
 }
-
-/** How many columns a piece takes: two for East Asian characters and pictures, else one. */
-function widthOf(piece: string): number {
-  return wide.test(piece) ? 2 : 1
-}
-
-const wide =
-  /\p{Emoji_Presentation}|\ufe0f|[\u1100-\u115f\u2e80-\u303e\u3041-\u33ff\u3400-\u4dbf\u4e00-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff01-\uff60\uffe0-\uffe6]|[\u{20000}-\u{3fffd}]/u

@@ -128,6 +128,12 @@ function withDraftLine({ terminal, screen, editor }: TurnOptions): { terminal: T
     get colours() {
       return terminal.colours
     },
+    get columns() {
+      return terminal.columns
+    },
+    get hasStatus() {
+      return terminal.hasStatus
+    },
     status(line) {
       status = line
       show()
