@@ -371,6 +371,28 @@ test('a viewer that comes late gets what it lacks, others nothing twice', async 
   t.strictSame(first.eventIds(), ['1-0', '2-0', '3-0', '4-0', '5-0'])
 })
 
+test('an end that overtakes its events waits for them, asking for them again, however long they take (R5)', async (t) => {
+  const stage = await connected(t)
+  const client = await withRun(t, stage)
+  const { executor } = stage
+  executor.send(event('1-0'))
+  executor.send(finished('3-0'))
+  const toldEarly = until(() => client.told.some(({ method }) => method === 'run/finished')).then(() => 'told')
+  const again = executor.receive('subscribe').then(({ payload }) => payload)
+  t.strictSame(await Promise.race([again, toldEarly]), { generation_id: 'g-1', after: '1-0' })
+  // Nothing came of that one either: the next comes too.
+  t.strictSame(await Promise.race([executor.receive('subscribe'), toldEarly]), {
+    type: 'subscribe',
+    payload: { generation_id: 'g-1', after: '1-0' },
+  })
+  executor.send(event('2-0'))
+  const end = { type: 'run_finished', payload: { generation_id: 'g-1', status: 'completed' } }
+  executor.send({ type: 'run_event', payload: { generation_id: 'g-1', event_id: '3-0', event: end } })
+  await toldEarly
+  t.strictSame(client.eventIds(), ['1-0', '2-0', '3-0'])
+  t.match(client.told.at(-1), { method: 'run/finished', parameters: { status: 'completed' } })
+})
+
 test('watching a run that has ended shows it to its end, even to whoever has seen all of it', async (t) => {
   const { client: connect, executor, maestro } = await connected(t)
   maestro.answers.set('/v1/runs/g-1', summary({ finished_at: '2026-01-01T00:00:00Z' }))

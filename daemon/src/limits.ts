@@ -104,8 +104,9 @@ export const limits = {
   viewerHeldEventsMax: 10_000,
   /** Pause before a run that could not be shown is asked for again. */
   showAgainMs: 1_000,
-  /** After a run has ended, how long a viewer waits for events it lacks before it is told of the end anyway. */
+  /** After a run has ended, how long a viewer waits for events it lacks before they are asked for again, and how often that is done in vain. */
   lastEventsMs: 2_000,
+  lastEventsTriesMax: 30,
   /** One answer of Maestro's HTTP interface. */
   httpBodyBytesMax: 8 * 1024 * 1024,
   httpMsMax: 10_000,

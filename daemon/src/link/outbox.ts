@@ -25,6 +25,7 @@ export type Outbox = {
   /** A welcome: what is kept is sent, oldest first, before anything else. */
   connect(link: OutboxLink): void
   disconnect(): void
+  isConnected(): boolean
 }
 
 export type OutboxLink = { send(frame: ExecutorFrame): void; bufferedBytes(): number }
@@ -78,6 +79,7 @@ export function createOutbox(log: Log): Outbox {
     disconnect() {
       link = undefined
     },
+    isConnected: () => link !== undefined,
   }
 }
 

@@ -1,6 +1,7 @@
 import { Failure, isFailureCode } from '@codegen/protocol/failure'
 import type { RunEvent, RunFinished, RunStarted, Welcome, WireError } from '@codegen/protocol/wire'
 import { limits } from '#limits'
+import { awaitLastEvents } from './await-last-events.ts'
 import { requestCancel, subscribe } from './run-requests.ts'
 import type { RunParts } from './run-requests.ts'
 import type { StartedRun } from './starts.ts'
@@ -43,7 +44,7 @@ export function createRunNews(parts: RunParts): RunNews {
       const { client_ref, generation_id } = outcome
       if (client_ref && starts.has(client_ref)) endStart(parts, client_ref, toFailureOf(outcome))
       known.end(generation_id)
-      viewers.finished(outcome)
+      if (viewers.finished(outcome)) awaitLastEvents(outcome, parts)
       outbox.offer({ type: 'stored', payload: { ref: `run_finished:${generation_id}` } })
     },
     refused(error) {
@@ -67,7 +68,7 @@ function showAgain(parts: RunParts, generationId: string, error: WireError): voi
   const { viewers } = parts
   const { code, message } = error
   if (!error.retryable)
-    return viewers.finished({ generation_id: generationId, status: 'failed', error: { code, message } })
+    return viewers.giveUp({ generation_id: generationId, status: 'failed', error: { code, message } })
   setTimeout(() => {
     if (viewers.isWatched(generationId)) subscribe(parts, generationId, viewers.restart(generationId))
   }, limits.showAgainMs).unref()

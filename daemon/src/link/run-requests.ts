@@ -53,7 +53,7 @@ export function createRunRequests(parts: RunParts): RunRequests {
 }
 
 /** Asks the server for a run's events after the given one, or all of them. */
-export function subscribe({ outbox }: RunParts, generationId: string, after: string | undefined): void {
+export function subscribe({ outbox }: Pick<RunParts, 'outbox'>, generationId: string, after: string | undefined): void {
   outbox.offer({ type: 'subscribe', payload: { generation_id: generationId, ...(after ? { after } : {}) } })
 }
 

@@ -2,7 +2,6 @@ import { compareEventPositions, parseEventId, toEventId } from '@codegen/protoco
 import type { EventPosition } from '@codegen/protocol/ids'
 import { readRunFact } from '@codegen/protocol/wire'
 import type { RunEvent, RunFinished } from '@codegen/protocol/wire'
-import { limits } from '#limits'
 
 /** Somebody who watches one run. Events come in order; nothing comes after `finished`, nor after a detach. */
 export type RunViewer = { event(event: RunEvent): void; finished(outcome: RunFinished): void }
@@ -13,8 +12,14 @@ export type Viewers = {
   attach(generationId: string, viewer: RunViewer, after?: string): () => void
   /** Passes an event to those who have not had it. False when nobody watches the run. */
   event(event: RunEvent): boolean
-  /** The run is over, as told outside of its events: whoever lacks some of these gets them first, if they come soon. */
-  finished(outcome: RunFinished): void
+  /**
+   * The run is over, as told outside of its events: whoever has had them all is told. True when somebody lacks some; the last of these, or `giveUp`, tells them.
+   */
+  finished(outcome: RunFinished): boolean
+  /** What a run's viewers lack will not come: they are told of its end without it. */
+  giveUp(outcome: RunFinished): void
+  /** Differs from before when any viewer of the run has come further. */
+  progress(generationId: string): string
   isWatched(generationId: string): boolean
   watchedRuns(): string[]
   /**
@@ -60,12 +65,15 @@ export function createViewers(): Viewers {
     },
     finished(outcome) {
       const places = [...(runs.get(outcome.generation_id) ?? [])]
-      const end = (outcome.last_event_id && parseEventId(outcome.last_event_id)) || beginning
-      const complete = places.filter((place) => isAt(place, end))
-      const lacking = places.filter((place) => !isAt(place, end))
+      const end = outcome.last_event_id === undefined ? undefined : parseEventId(outcome.last_event_id)
+      // A server that does not say which event is the last is believed when that has come.
+      const complete = end ? places.filter((place) => isAt(place, end)) : []
       finish(runs, outcome, complete)
-      if (lacking.length > 0) setTimeout(() => finish(runs, outcome, lacking), limits.lastEventsMs).unref()
+      return complete.length < places.length
     },
+    giveUp: (outcome) => finish(runs, outcome, [...(runs.get(outcome.generation_id) ?? [])]),
+    progress: (generationId) =>
+      [...(runs.get(generationId) ?? [])].map(({ last }) => toEventId(last.position, last.k)).join(' '),
     isWatched: (generationId) => runs.has(generationId),
     watchedRuns: () => [...runs.keys()],
     restart(generationId) {
