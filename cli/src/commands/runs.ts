@@ -35,7 +35,7 @@ function listRuns({ has, terminal }: Invocation): Promise<ExitCode> {
       toAge(Date.now() - Date.parse(run.created_at)),
       toOneLine(run.prompt, limits.promptColumnMax),
     ])
-    terminal.print(renderTable(rows))
+    terminal.print(renderTable(rows, terminal.columns))
     return exitCodes.done
   })
 }

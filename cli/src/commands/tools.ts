@@ -30,7 +30,7 @@ function listTools({ has, terminal }: Invocation): Promise<ExitCode> {
         toOneLine(source, 40),
         toOneLine(description, descriptionCharactersMax),
       ])
-      terminal.print(renderTable(rows))
+      terminal.print(renderTable(rows, terminal.columns))
     }
     return exitCodes.done
   })

@@ -41,7 +41,7 @@ export function createHumanCallView(terminal: Terminal): CallView {
       }
       const diff = findDiff(outcome.structured, text)
       if (diff !== undefined)
-        terminal.print(`${toOneLine(text.split('\n', 1)[0] ?? '', 200)}\n${renderDiff(diff, terminal.colours)}`)
+        terminal.print(`${toOneLine(text.split('\n', 1)[0] ?? '', 200)}\n${renderDiff(diff, terminal)}`)
       else if (!hasOutput) terminal.print(stripControls(text))
       terminal.startLine()
     },

@@ -1,15 +1,28 @@
 import { limits } from '#limits'
+import { createBrokenLine } from './broken-line.ts'
 import type { Colours, Paint } from './colours.ts'
+import { toDiffLines } from './diff-lines.ts'
+import type { DiffLine } from './diff-lines.ts'
+import type { Screen } from './screen.ts'
 import { makeVisible } from './visible.ts'
 
-/** A unified diff as lines for the terminal, indented; its file headers are left out, the tool's line names the file. */
-export function renderDiff(diff: string, colours: Colours): string {
-  const lines = diff.split('\n')
-  if (lines.at(-1) === '') lines.pop()
-  const body = lines.filter((line, index) => !isHeader(line, index))
-  const shown = body.slice(0, limits.diffLinesMax).map((line) => `  ${paintOf(line, colours)(makeVisible(line))}\n`)
-  const left = body.length - shown.length
-  return shown.join('') + (left > 0 ? `  ${colours.dim(`[${left} more lines]`)}\n` : '')
+/**
+ * A unified diff for the terminal, indented, each line with its number in the file; its file headers are left out, the tool's line names the file.
+ * A line that is too long goes on below itself, behind the numbers.
+ */
+export function renderDiff(diff: string, { colours, columns }: Screen): string {
+  const lines = toDiffLines(diff)
+  const shown = lines.slice(0, limits.diffLinesMax)
+  const digits = String(Math.max(0, ...shown.map(({ number }) => number ?? 0))).length
+  const isNumbered = shown.some(({ number }) => number !== undefined)
+  const gutter = isNumbered ? digits + 1 : 0
+  const left = lines.length - shown.length
+  const rows = shown.flatMap((line, index) => {
+    if (line.kind === 'hunk') return toHunk(line, index, colours)
+    const number = isNumbered ? `${String(line.number ?? '').padStart(digits)} ` : ''
+    return [toRow(line, { number: colours.dim(number), gutter, columns, paint: paintOf(line, colours) })]
+  })
+  return `${rows.join('')}${left > 0 ? `  ${colours.dim(`[${left} more lines]`)}\n` : ''}`
 }
 
 /** The diff a finished call carries: a tool that changed a file says so and shows it below its first line; others may carry or fence one. */
@@ -28,12 +41,29 @@ export function findDiff(structured: unknown, text: string): string | undefined 
   return /^```diff\n([\s\S]*?)^```/m.exec(text)?.[1]
 }
 
-function isHeader(line: string, index: number): boolean {
-  return index < 4 && (/^(---|\+\+\+) /.test(line) || /^(diff|index|Index:|===)/.test(line))
+/** Between two places of a file, and what of it is named there. */
+function toHunk({ text }: DiffLine, index: number, colours: Colours): string[] {
+  if (index === 0 && text === '') return []
+  return [`  ${colours.dim(`⋯ ${makeVisible(text)}`.trimEnd())}\n`]
 }
 
-function paintOf(line: string, colours: Colours): Paint {
-  if (line.startsWith('+')) return colours.green
-  if (line.startsWith('-')) return colours.red
-  return line.startsWith('@@') ? colours.cyan : colours.dim
+type RowOptions = { number: string; gutter: number; columns: number; paint: Paint }
+
+function toRow({ kind, text }: DiffLine, { number, gutter, columns, paint }: RowOptions): string {
+  const sign = signs[kind]
+  const margin = 2 + gutter + sign.length
+  const first = `  ${number}${paint(sign)}`
+  const visible = makeVisible(text)
+  // A width that leaves no room for the text is left to the terminal.
+  if (columns < margin * 2) return `${first}${paint(visible)}\n`
+  const line = createBrokenLine()
+  line.start({ first, rest: ' '.repeat(margin), columns: margin }, columns - 1)
+  return `${first}${line.show({ text: visible.replaceAll('\t', '    '), paint })}\n`
+}
+
+const signs: Readonly<Record<DiffLine['kind'], string>> = { added: '+', removed: '-', same: ' ', hunk: '', note: '' }
+
+function paintOf({ kind }: DiffLine, colours: Colours): Paint {
+  if (kind === 'added') return colours.green
+  return kind === 'removed' ? colours.red : colours.dim
 }

@@ -54,7 +54,7 @@ export function createHumanView({ terminal, elapsedMs, clock = systemClock }: Hu
     tool_output_delta: waits.callSaid,
     tool_call_finished(payload) {
       terminal.startLine()
-      transcript.print('calls', renderFinishedCall(waits.callEnded(payload), payload, terminal.colours))
+      transcript.print('calls', renderFinishedCall(waits.callEnded(payload), payload, terminal))
     },
     input: (payload) => transcript.print('text', `> ${toOneLine(textAt(payload, 'content'), 500)}\n`),
     approval_requested: waits.questionPut,

@@ -2,10 +2,11 @@ import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import { test } from 'tap'
 import { createAnswer } from './answer.ts'
-import { noColours } from './colours.ts'
+import { colours, noColours } from './colours.ts'
 import { findDiff, renderDiff } from './diff.ts'
 import { toCount, toDuration } from './numbers.ts'
 import { createControlStripper, stripControls } from './strip-controls.ts'
+import { renderTable } from './table.ts'
 import { createTerminal } from './terminal.ts'
 import { renderFinishedCall, toToolLabel } from './tool-call.ts'
 import { makeVisible, makeVisibleWithoutPadding, toOneLine } from './visible.ts'
@@ -135,7 +136,8 @@ test('a call is named by what it is about', async (t) => {
 })
 
 test('a result may be any JSON, and unknown outcomes are errors', async (t) => {
-  const line = (finished: Record<string, unknown>): string => renderFinishedCall('X', finished, noColours)
+  const line = (finished: Record<string, unknown>): string =>
+    renderFinishedCall('X', finished, { colours: noColours, columns: 0 })
   t.equal(line({ status: 'success' }), '● X  ok\n')
   t.equal(line({ status: 'odd', result: { message: 'why' } }), '● X  error: why\n')
   t.equal(line({ status: 'timeout', result: 7, duration_ms: 120_000 }), '● X  timed out 2 min 0 s: 7\n')
@@ -147,9 +149,77 @@ test('a diff is found where it is, and a long one is cut and counted', async (t)
   t.equal(findDiff(undefined, 'Wrote a.\n```diff\n+a\n```\n'), '+a\n')
   t.equal(findDiff({ other: 1 }, 'text'), undefined)
   const long = Array.from({ length: 1_000 }, (_, line) => `+${line}`).join('\n')
-  const lines = renderDiff(long, noColours).trimEnd().split('\n')
+  const lines = renderDiff(long, { colours: noColours, columns: 0 }).trimEnd().split('\n')
   t.equal(lines.length, 401)
   t.equal(lines.at(-1), '  [600 more lines]')
+})
+
+test('a diff has the numbers of the file, and goes on below itself where a line is too long', async (t) => {
+  const diff =
+    '--- a\n+++ b\n@@ -8,3 +8,4 @@ function f\n same\n-old\n+new\n+more\n last\n@@ -200 +201 @@\n-x\n\\ No newline at end of file\n'
+  const plain = { colours: noColours, columns: 0 }
+  t.equal(
+    renderDiff(diff, plain),
+    [
+      '  ⋯ function f',
+      '    8  same',
+      '    9 -old',
+      '    9 +new',
+      '   10 +more',
+      '   11  last',
+      '  ⋯',
+      '  200 -x',
+      '',
+    ].join('\n') + '      \\ No newline at end of file\n',
+  )
+  t.equal(
+    renderDiff('@@ -1 +1 @@\n+\tabcdefghijklmnop\n', { colours: noColours, columns: 20 }),
+    '  1 +    abcdefghij\n     klmnop\n',
+  )
+  t.equal(renderDiff('+長い話', { colours: noColours, columns: 8 }), '  +長い\n   話\n')
+  t.equal(
+    renderDiff('+a\n', { colours, columns: 80 }),
+    `  ${colours.dim('')}${colours.green('+')}${colours.green('a')}\n`,
+  )
+})
+
+test('no diff loses a character or is wider than its terminal', async () => {
+  const line = fc
+    .tuple(fc.constantFrom('+', '-', ' '), fc.string({ unit: 'grapheme-ascii', maxLength: 60 }))
+    .map((parts) => parts.join(''))
+  fc.assert(
+    fc.property(fc.array(line, { minLength: 1, maxLength: 20 }), fc.integer({ min: 16, max: 90 }), (lines, columns) => {
+      const diff = `@@ -1,9 +1,9 @@\n${lines.join('\n')}\n`
+      const shown = renderDiff(diff, { colours: noColours, columns })
+      for (const row of shown.split('\n')) assert.ok(row.length <= columns)
+      const letters = (text: string): string => text.replaceAll(/[^a-z]/gi, '')
+      assert.equal(letters(shown), letters(lines.join('')))
+    }),
+  )
+})
+
+test('a call keeps to one line with its outcome on it, and a long reason stands below', async (t) => {
+  const screen = { colours: noColours, columns: 40 }
+  const long = `Shell ${'x'.repeat(100)}`
+  const ok = renderFinishedCall(long, { status: 'success', duration_ms: 1_200 }, screen)
+  t.match(ok, /^● Shell x+… {2}ok 1\.2 s\n$/)
+  t.ok(ok.length <= 40)
+  const reason = 'The command ended with exit code 1 after it had said nothing at all'
+  t.equal(
+    renderFinishedCall('Shell x', { status: 'error', result: reason }, screen),
+    '● Shell x  error\n  The command ended with exit code 1\n  after it had said nothing at all\n',
+  )
+  t.equal(renderFinishedCall('Shell x', { status: 'error', result: 'no' }, screen), '● Shell x  error: no\n')
+})
+
+test('a table is aligned by what is seen, and its last column ends where the terminal does (CL-06)', async (t) => {
+  const rows = [
+    ['長い', 'a', 'what it is about, at length'],
+    ['b', 'cc', 'x'],
+  ]
+  t.equal(renderTable(rows), '長い  a   what it is about, at length\nb     cc  x\n')
+  t.equal(renderTable(rows, 24), '長い  a   what it is ab…\nb     cc  x\n')
+  t.equal(renderTable(rows, 10), renderTable(rows), 'where there is no room the terminal breaks the line')
 })
 
 test('numbers are written for people', async (t) => {

@@ -1,9 +1,12 @@
 import { limits } from '#limits'
-import type { Colours } from './colours.ts'
+import { columnsOf, cutToColumns } from './columns.ts'
 import { findDiff, renderDiff } from './diff.ts'
 import { toDuration } from './numbers.ts'
 import { isPayload, numberAt, objectAt, textAt } from './payload.ts'
 import type { Payload } from './payload.ts'
+import { plain } from './colours.ts'
+import type { Screen } from './screen.ts'
+import { createWordWrap } from './word-wrap.ts'
 import { toOneLine } from './visible.ts'
 
 /** What a call is about, in a few words: the tool and its one telling parameter. */
@@ -14,31 +17,48 @@ export function toToolLabel(toolName: string, parameters: Payload): string {
   return `${toOneLine(toolName, limits.toolLabelCharactersMax)} ${toOneLine(telling, limits.toolLabelCharactersMax)}`.trim()
 }
 
-/** A finished call: one line with its outcome and time, and the diff of an edit below it. */
-export function renderFinishedCall(label: string, finished: Payload, colours: Colours): string {
-  const status = textAt(finished, 'status')
-  const text = toResultText(finished['result'])
+/** A finished call: one line with its outcome and time, and below it the diff of an edit, or why it failed where the line has no room for that. */
+export function renderFinishedCall(label: string, finished: Payload, screen: Screen): string {
+  const { colours } = screen
   const duration = numberAt(finished, 'duration_ms')
   const time = duration === undefined ? '' : ` ${toDuration(duration)}`
-  if (status === 'success') {
-    const diff = findDiff(finished['structured'], text)
-    const line = `${colours.green('●')} ${label}  ${colours.dim(`ok${time}`)}\n`
-    return diff === undefined ? line : line + renderDiff(diff, colours)
+  if (textAt(finished, 'status') === 'success') {
+    const diff = findDiff(finished['structured'], toResultText(finished['result']))
+    const line = `${colours.green('●')} ${fitLabel(label, `ok${time}`, screen)}  ${colours.dim(`ok${time}`)}\n`
+    return diff === undefined ? line : line + renderDiff(diff, screen)
   }
   const { outcome, reason } = toOutcomeWords(finished)
-  return `${colours.red('●')} ${label}  ${colours.red(outcome + time)}${reason}\n`
+  const fitted = fitLabel(label, outcome + time, screen)
+  const line = `${colours.red('●')} ${fitted}  ${colours.red(outcome + time)}`
+  if (!reason) return `${line}\n`
+  const columns = columnsOf(`● ${fitted}  ${outcome}${time}: ${reason}`)
+  const isFit = screen.columns === 0 || columns < screen.columns
+  return isFit ? `${line}: ${reason}\n` : `${line}\n${toParagraph(reason, screen)}`
 }
 
 /** How a call ended that did not go well, as the end of a sentence. */
 export function renderOutcome(finished: Payload): string {
   const { outcome, reason } = toOutcomeWords(finished)
-  return outcome + reason
+  return reason ? `${outcome}: ${reason}` : outcome
 }
 
 function toOutcomeWords(finished: Payload): { outcome: string; reason: string } {
   const text = toResultText(finished['result'])
   const reason = toOneLine(textAt(objectAt(finished, 'error'), 'message') || text, limits.reasonCharactersMax)
-  return { outcome: outcomeWords[textAt(finished, 'status')] ?? 'error', reason: reason ? `: ${reason}` : '' }
+  return { outcome: outcomeWords[textAt(finished, 'status')] ?? 'error', reason }
+}
+
+/** As much of the label as leaves the outcome on its line. */
+function fitLabel(label: string, outcome: string, { columns }: Screen): string {
+  const room = columns - columnsOf(`●   ${outcome}`) - 1
+  return columns === 0 ? label : cutToColumns(label, Math.max(labelColumnsMin, room))
+}
+
+const labelColumnsMin = 12
+
+function toParagraph(text: string, { columns }: Screen): string {
+  const wrap = createWordWrap(() => (columns < limits.proseColumnsMin ? Infinity : columns - 1))
+  return `${wrap.startLine({ first: '  ', rest: '  ', columns: 2 })}${wrap.add(text, plain)}${wrap.flush()}\n`
 }
 
 const tellingParameters = ['command', 'file_path', 'url', 'pattern', 'dir_path', 'path']
