@@ -40,7 +40,7 @@ export const layers: Readonly<Record<string, Layer>> = {
   },
   maestro: {
     packages: ['protocol', 'tracing'],
-    leaves: ['config', 'log', 'metrics', 'limits'],
+    leaves: ['config', 'log', 'metrics', 'limits', 'model-prices'],
     folders: {
       http: ['runs', 'executors', 'safeguards'],
       executors: ['runs'],

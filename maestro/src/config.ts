@@ -4,6 +4,8 @@ import { parseArgs } from 'node:util'
 import { Failure } from '@codegen/protocol/failure'
 import { findTracesUrl } from '@codegen/tracing/traces-url'
 import { limits } from './limits.ts'
+import { parsePrices } from './model-prices.ts'
+import type { ModelPrice } from './model-prices.ts'
 
 /** Everything Maestro is told from outside, read once. */
 export type Config = {
@@ -33,6 +35,7 @@ export type Config = {
     readonly api: 'chat' | 'responses'
     readonly reasoningSummary?: 'auto' | 'concise' | 'detailed'
     readonly contextTokens?: number
+    readonly prices?: readonly ModelPrice[]
     /** The environment, for the variables that name a proxy. */
     readonly proxies: NodeJS.ProcessEnv
   }
@@ -50,7 +53,7 @@ Starts the Maestro server. It prints its URL and where its token is.
   --help, --version
 
 The model (docs/models.md): OPENAI_API_KEY, OPENAI_BASE_URL, CODEGEN_MODEL; CODEGEN_MODEL_API (chat, the default, or responses),
-CODEGEN_MODEL_CONTEXT (tokens that fit into it), CODEGEN_MODEL_REASONING_SUMMARY (auto, concise or detailed; Responses API).
+CODEGEN_MODEL_CONTEXT (tokens that fit into it), CODEGEN_MODEL_REASONING_SUMMARY (auto, concise or detailed; Responses API), CODEGEN_MODEL_PRICE (dollars a million tokens, IN/CACHED/OUT).
 
 Environment: DATABASE_URL (Postgres; absent: one of its own),
 REDIS_URL (Redis; absent: events stay in this process, one replica only), MAESTRO_TOKENS (comma-separated) and MAESTRO_TOKENS_FILE
@@ -169,13 +172,17 @@ function toUrl(env: NodeJS.ProcessEnv, name: string, protocols: readonly string[
   throw new Failure('config.invalid', `${name} must be a URL that begins with ${protocols[0]}//.`)
 }
 
-function toModelSettings(env: NodeJS.ProcessEnv): Pick<Config['model'], 'api' | 'reasoningSummary' | 'contextTokens'> {
+function toModelSettings(
+  env: NodeJS.ProcessEnv,
+): Pick<Config['model'], 'api' | 'reasoningSummary' | 'contextTokens' | 'prices'> {
   const summary = toChoice(env, 'CODEGEN_MODEL_REASONING_SUMMARY', ['auto', 'concise', 'detailed'] as const)
   const contextTokens = toContextTokens(env['CODEGEN_MODEL_CONTEXT'])
+  const prices = parsePrices(env['CODEGEN_MODEL_PRICE'] ?? '')
   return {
     api: toChoice(env, 'CODEGEN_MODEL_API', ['chat', 'responses'] as const) ?? 'chat',
     ...(summary ? { reasoningSummary: summary } : {}),
     ...(contextTokens ? { contextTokens } : {}),
+    ...(prices.length > 0 ? { prices } : {}),
   }
 }
 

@@ -2,7 +2,7 @@ import type { RunFinished } from '@codegen/protocol/wire'
 import { systemClock } from './activity.ts'
 import type { Clock } from './activity.ts'
 import { createAnswer } from './answer.ts'
-import { countOf, toCount, toDuration } from './numbers.ts'
+import { countOf, toCount, toDollars, toDuration } from './numbers.ts'
 import { numberAt, textAt } from './payload.ts'
 import type { Payload } from './payload.ts'
 import type { RunView } from './run-view.ts'
@@ -112,6 +112,7 @@ function toTook({ usage }: RunFinished, milliseconds: number | undefined): strin
     const cached = usage.cached_tokens > 0 ? ` (${toCount(usage.cached_tokens)} cached)` : ''
     const tokens = `${toCount(usage.input_tokens)} tokens in${cached}, ${toCount(usage.output_tokens)} out`
     parts.push(countOf(usage.turns, 'turn'), tokens)
+    if (usage.cost_micros !== undefined) parts.push(toDollars(usage.cost_micros))
   }
   if (milliseconds !== undefined) parts.push(toDuration(milliseconds))
   return parts.join(', ')

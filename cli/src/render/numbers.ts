@@ -21,3 +21,8 @@ export function toSeconds(milliseconds: number): string {
 export function countOf(count: number, thing: string): string {
   return `${toCount(count)} ${thing}${count === 1 ? '' : 's'}`
 }
+
+/** Millionths of a dollar as a price; under a cent as exactly as it takes to see it. */
+export function toDollars(micros: number): string {
+  return `$${(micros / 1e6).toFixed(micros >= 1e6 || micros === 0 ? 2 : 4)}`
+}

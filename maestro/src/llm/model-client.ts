@@ -12,6 +12,7 @@ import type { AnswerReader } from './delta.ts'
 import { Breakdown } from './breakdown.ts'
 import { createModelServer } from './model-server.ts'
 import type { ModelConfig, ModelServer, OnChunk } from './model-server.ts'
+import { costMicrosOf } from './cost.ts'
 import { familyOf } from './model-family.ts'
 import { createResponseReader } from './response-reader.ts'
 import { toRequestStyle } from './request-style.ts'
@@ -53,6 +54,7 @@ export function createModelClient(config: ModelConfig, bounds: ModelBounds = lim
     requestStyle: (run) =>
       toRequestStyle(config, { ...run, isOpenAi: !(server instanceof Failure) && server.isOpenAi }),
     contextTokensOf: (model) => contextTokens.of(model),
+    costMicrosOf: (model, usage) => costMicrosOf(config.prices ?? [], model, usage),
     async ask(request, signal) {
       if (server instanceof Failure) return toFault(server)
       return await askUntilAnswered({ server, request, state }, AbortSignal.any([signal, closing.signal])).catch(

@@ -9,8 +9,10 @@ import { createConnection } from './connection.ts'
 import { parseDelta, toRecord } from './delta.ts'
 import { createEventParser } from './event-parser.ts'
 import type { EventState } from './event-parser.ts'
+import type { ModelPrice } from '#model-prices'
 import { EventResponse } from './event-response.ts'
 import type { ReadEvents } from './event-response.ts'
+import { toServerAddress } from './server-address.ts'
 import type { ServerName } from './trouble.ts'
 
 /** The model, as its owner names it: from OPENAI_API_KEY, OPENAI_BASE_URL, CODEGEN_MODEL and its like, and the proxy variables. */
@@ -24,6 +26,8 @@ export type ModelConfig = {
   readonly reasoningSummary?: 'auto' | 'concise' | 'detailed' | undefined
   /** Tokens that fit into the model, where its owner knows. */
   readonly contextTokens?: number | undefined
+  /** What tokens cost, where its owner said. */
+  readonly prices?: readonly ModelPrice[] | undefined
   readonly proxies?: ProxyEnv | undefined
 }
 
@@ -70,7 +74,7 @@ export function createModelServer(config: ModelConfig, bounds: ModelBounds): Mod
   const open = (): Promise<OpenAI> => (opened ??= openClient({ url, key, fetch: connection.fetch }))
 
   return {
-    address: `${url.origin}${url.pathname}`.replace(/\/$/, ''),
+    address: toServerAddress(url).baseUrl,
     key,
     bounds,
     isOpenAi,
@@ -133,15 +137,19 @@ function unconfigured(): Failure {
 async function openClient(of: { url: URL; key: string | undefined; fetch: typeof globalThis.fetch }): Promise<OpenAI> {
   const { OpenAI: Client } = await import('openai')
   const { url, key, fetch } = of
+  const { baseUrl, query, keyHeader } = toServerAddress(url)
   return new Client({
     apiKey: key ?? 'none',
     adminAPIKey: null,
-    baseURL: url.href.replace(/\/$/, ''),
+    baseURL: baseUrl,
     fetch,
     maxRetries: 0,
     // Longer than any bound of ours: the client tells a late answer from a dead one less well.
     timeout: 2 ** 31 - 1,
     logLevel: 'off',
-    ...(key ? {} : { defaultHeaders: { authorization: null } }),
+    defaultQuery: { ...query },
+    ...(key && keyHeader === 'authorization'
+      ? {}
+      : { defaultHeaders: { authorization: null, ...(key ? { 'api-key': key } : {}) } }),
   })
 }

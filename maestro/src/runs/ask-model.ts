@@ -42,7 +42,8 @@ function toModelRequest({ outlet, key, dialect }: Drive, { body }: RequestText):
   }
 }
 
-function answerEntries({ key, run, dialect }: Drive, of: { answer: ModelAnswer; request: RequestText }): LogEntry[] {
+function answerEntries(drive: Drive, of: { answer: ModelAnswer; request: RequestText }): LogEntry[] {
+  const { key, run, dialect } = drive
   const { answer } = of
   const turn = run.turns + 1
   const requests = answer.requests.map(({ id, name, arguments: text }) => ({ id, name, arguments: text }))
@@ -61,6 +62,6 @@ function answerEntries({ key, run, dialect }: Drive, of: { answer: ModelAnswer; 
       shown: dialect.answer(answer),
       internal: { request_digest: of.request.digest },
     },
-    toUsage(run, { turn, usage: answer.usage }),
+    toUsage(drive, { turn, usage: answer.usage }),
   ]
 }

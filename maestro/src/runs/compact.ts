@@ -33,7 +33,7 @@ export async function compact(drive: Drive, reason: CompactionReason): Promise<b
     drive.fail(tooLittle(contextTokens))
     return true
   }
-  drive.stage([...(summary ? [toUsage(drive.run, { turn: run.turns, usage: summary.answer.usage })] : []), entry])
+  drive.stage([...(summary ? [toUsage(drive, { turn: run.turns, usage: summary.answer.usage })] : []), entry])
   return drive.commit()
 }
 

@@ -113,6 +113,7 @@ function toFinished(run: Run, ending: Ending): RunFactOf<'run_finished'> {
         input_tokens: run.usage.inputTokens,
         output_tokens: run.usage.outputTokens,
         cached_tokens: run.usage.cachedTokens,
+        ...(run.usage.costMicros === undefined ? {} : { cost_micros: run.usage.costMicros }),
       },
       ...(ending.error ? { error: ending.error } : {}),
     },

@@ -20,6 +20,8 @@ export type ModelClient = {
   requestStyle(run: { readonly model: string; readonly sessionId: string }): RequestStyle
   /** How many tokens a request to this model and its answer may have together, as far as it is known; see docs/models.md. */
   contextTokensOf(model: string): number
+  /** What an answer of this model cost, in millionths of a US dollar; undefined where no price is configured. */
+  costMicrosOf(model: string, usage: ModelUsage): number | undefined
   /**
    * Sends one request (`body` is its JSON text, sent byte for byte) to the API of its dialect and reads the streamed answer. Transient faults (429, 5xx,
    * cut and stalled streams) are tried again inside, each time after `onRestart`. Never rejects for a fault of the model: those are values.

@@ -26,7 +26,12 @@ export type Run = {
   readonly length: number
   readonly bootstrap: 'none' | 'open' | 'done'
   readonly turns: number
-  readonly usage: { readonly inputTokens: number; readonly outputTokens: number; readonly cachedTokens: number }
+  readonly usage: {
+    readonly inputTokens: number
+    readonly outputTokens: number
+    readonly cachedTokens: number
+    readonly costMicros: number | undefined
+  }
   readonly lastAnswer: LastAnswer | undefined
   /** What the last answer asked for and no entry has taken up yet. */
   readonly pendingRequests: readonly ToolRequest[]
@@ -102,7 +107,7 @@ function startedRun(fact: RunFactOf<'run_started'>, entry: SavedEntry): Run {
     length: entry.position,
     bootstrap: 'none',
     turns: 0,
-    usage: { inputTokens: 0, outputTokens: 0, cachedTokens: 0 },
+    usage: { inputTokens: 0, outputTokens: 0, cachedTokens: 0, costMicros: undefined },
     lastAnswer: undefined,
     pendingRequests: [],
     openCalls: new Map(),
@@ -242,6 +247,8 @@ function addUsage(usage: Run['usage'], fact: RunFactOf<'usage'>): Run['usage'] {
     inputTokens: usage.inputTokens + fact.payload.input_tokens,
     outputTokens: usage.outputTokens + fact.payload.output_tokens,
     cachedTokens: usage.cachedTokens + fact.payload.cached_tokens,
+    costMicros:
+      fact.payload.cost_micros === undefined ? usage.costMicros : (usage.costMicros ?? 0) + fact.payload.cost_micros,
   }
 }
 

@@ -91,6 +91,7 @@ export function createBench(
       defaultModel: async () => 'm',
       warm: async () => undefined,
       requestStyle: () => ({ dialect, options: '' }),
+      costMicrosOf: () => undefined,
       contextTokensOf: () => options.contextTokens ?? 128_000,
       async ask(request, signal) {
         bodies.push(request.body)

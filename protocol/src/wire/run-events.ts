@@ -77,6 +77,8 @@ const UsageEvent = message('usage', {
   input_tokens: count,
   output_tokens: count,
   cached_tokens: count,
+  /** Millionths of a US dollar, where Maestro was told the model's price. */
+  cost_micros: Type.Optional(count),
 })
 
 /**

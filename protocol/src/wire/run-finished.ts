@@ -13,6 +13,8 @@ export const RunUsage = Type.Object({
   input_tokens: Type.Integer({ minimum: 0 }),
   output_tokens: Type.Integer({ minimum: 0 }),
   cached_tokens: Type.Integer({ minimum: 0 }),
+  /** Millionths of a US dollar, where Maestro was told the model's price. */
+  cost_micros: Type.Optional(Type.Integer({ minimum: 0 })),
 })
 export type RunUsage = Static<typeof RunUsage>
 
