@@ -1,15 +1,21 @@
 import type { ApprovalQuestion } from '@codegen/protocol/local'
 import { limits } from '#limits'
 import { toAttachCommand } from '#render/attach-command'
-import type { Colours } from '#render/colours'
+import { plain } from '#render/colours'
+import type { Colours, Paint } from '#render/colours'
 import { countOf } from '#render/numbers'
+import type { Screen } from '#render/screen'
 import { makeVisible, makeVisibleWithoutPadding, toOneLine } from '#render/visible'
+import { toMarginRows } from './margin-rows.ts'
+
+/** The margin, and one column that stays empty. */
+const marginColumns = 3
 
 /**
  * The question as codegen itself words it, from the fields of the call: the tool, the whole of what it would do behind a margin no content can
  * leave, with everything invisible written out, where else it can be answered, and the keys that answer it.
  */
-export function drawQuestion(question: ApprovalQuestion, colours: Colours): string {
+export function drawQuestion(question: ApprovalQuestion, { colours, columns }: Screen): string {
   const { command, diff, url } = question.preview
   const toolName = toOneLine(question.tool_name, limits.toolLabelCharactersMax)
   const body = [
@@ -20,7 +26,11 @@ export function drawQuestion(question: ApprovalQuestion, colours: Colours): stri
   if (body.length === 0) body.push(...toMargin(makeVisibleWithoutPadding(question.title)))
   const size = body.length > 1 ? ` (${countOf(body.length, 'line')})` : ''
   const margin = colours.yellow('│')
-  const lines = body.map((line) => `${margin} ${paintLine(line, diff !== undefined, colours)}\n`)
+  const room = columns === 0 ? 0 : columns - marginColumns
+  const lines = body.flatMap((line) => {
+    const paint = paintOf(line, diff !== undefined, colours)
+    return toMarginRows(line, room).map((row) => `${margin} ${paint(row)}\n`)
+  })
   const elsewhere = colours.dim(`  or in another terminal: ${toAttachCommand(question.generation_id)}`)
   return `${colours.yellow('?')} May ${colours.bold(toolName)} do this${size}?\n${lines.join('')}${elsewhere}\n${drawKeys(question, colours)}`
 }
@@ -40,7 +50,7 @@ function toMargin(text: string): string[] {
   return text.replace(/\n$/, '').split('\n')
 }
 
-function paintLine(line: string, isDiff: boolean, colours: Colours): string {
-  if (isDiff && line.startsWith('+')) return colours.green(line)
-  return isDiff && line.startsWith('-') ? colours.red(line) : line
+function paintOf(line: string, isDiff: boolean, colours: Colours): Paint {
+  if (isDiff && line.startsWith('+')) return colours.green
+  return isDiff && line.startsWith('-') ? colours.red : plain
 }

@@ -61,7 +61,7 @@ async function putQuestion({ question, signal, keyboard, terminal, onInterrupt }
   keyboard.open()
   try {
     await new Promise((resolve) => setTimeout(resolve, limits.typedAheadMs))
-    terminal.ask(drawQuestion(question, terminal.colours))
+    terminal.ask(drawQuestion(question, terminal.questionScreen()))
     const kind = await nextAnswer({ question, keyboard, signal, onInterrupt })
     terminal.ask(`${words[kind]}\n`)
     return optionOf(question, kind)

@@ -58,7 +58,7 @@ export function createActivity(terminal: Terminal, clock: Clock, doing: () => Do
   return {
     stop,
     changed() {
-      if (!terminal.hasStatus) return
+      if (!terminal.hasStatus()) return
       const now = doing()
       if (!now) return stop()
       stopTimer ??= clock.every(limits.statusEveryMs, tick)

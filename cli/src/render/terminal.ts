@@ -2,6 +2,7 @@ import { limits } from '#limits'
 import { columnsOf, cutToColumns } from './columns.ts'
 import { colours, noColours } from './colours.ts'
 import type { Colours } from './colours.ts'
+import type { Screen } from './screen.ts'
 import { stripControls } from './strip-controls.ts'
 
 /**
@@ -13,7 +14,7 @@ export type Terminal = {
   /** How wide it is now; 0 where nobody knows. */
   readonly columns: number
   /** Whether a status line can be shown here. */
-  readonly hasStatus: boolean
+  hasStatus(): boolean
   print(text: string): void
   /** Begins a new line unless one is empty. */
   startLine(): void
@@ -25,6 +26,8 @@ export type Terminal = {
   /** Keeps output back while something else is on the screen. */
   hold(): void
   release(): void
+  /** What questions are drawn for: standard error, which may be a terminal where standard output is none. */
+  questionScreen(): Screen
   /** A line of a question, on standard error, also while output is held. */
   ask(text: string): void
 }
@@ -32,7 +35,7 @@ export type Terminal = {
 export type TerminalStreams = {
   /** Asked for at the first use: opening a stream takes a moment that the first request should not wait for. */
   stdout(): { isTTY?: boolean; columns?: number; write(text: string): unknown }
-  stderr(): { isTTY?: boolean; write(text: string): unknown }
+  stderr(): { isTTY?: boolean; columns?: number; write(text: string): unknown }
   environment: Readonly<Record<string, string | undefined>>
 }
 
@@ -71,9 +74,7 @@ export function createTerminal(streams: TerminalStreams): Terminal {
     get columns() {
       return stdout().columns ?? 0
     },
-    get hasStatus() {
-      return look.hasStatus()
-    },
+    hasStatus: look.hasStatus,
     print: gathered.print,
     startLine: gathered.startLine,
     status(line) {
@@ -92,6 +93,7 @@ export function createTerminal(streams: TerminalStreams): Terminal {
       isHeld = false
       flush()
     },
+    questionScreen: look.questionScreen,
     ask: (text) => stderr().write(text),
   }
 }
@@ -125,20 +127,32 @@ function createGathered() {
 const eraseLine = '\r\x1b[K'
 const statusColumnsMin = 20
 
-type Look = { colours: Colours; hasStatus(): boolean; fit(line: string): string; erase(drawn: string): string }
+type Look = {
+  readonly colours: Colours
+  questionScreen(): Screen
+  hasStatus(): boolean
+  fit(line: string): string
+  erase(drawn: string): string
+}
 
 /** What this terminal can show: colours where they are wanted, a line that changes where it has room. */
-function createLook({ stdout, environment }: TerminalStreams): Look {
+function createLook({ stdout, stderr, environment }: TerminalStreams): Look {
   const isSmart = (): boolean => stdout().isTTY === true && environment['TERM'] !== 'dumb'
   const columnsNow = (): number => stdout().columns ?? 0
   const hasStatus = (): boolean => isSmart() && columnsNow() >= statusColumnsMin
   let chosen: Colours | undefined
+
+  function chooseColours(): Colours {
+    chosen ??= isSmart() && !environment['NO_COLOR'] ? colours : noColours
+    return chosen
+  }
+
   return {
     hasStatus,
     get colours() {
-      chosen ??= isSmart() && !environment['NO_COLOR'] ? colours : noColours
-      return chosen
+      return chooseColours()
     },
+    questionScreen: () => ({ colours: chooseColours(), columns: stderr().columns ?? 0 }),
     fit: (line) => (line && hasStatus() ? cutToColumns(line, columnsNow() - 1) : ''),
     erase(drawn) {
       if (!drawn) return ''
