@@ -59,7 +59,7 @@ export function createHumanView({ terminal, elapsedMs, clock = systemClock }: Hu
     input: (payload) => transcript.print('text', `> ${toOneLine(textAt(payload, 'content'), 500)}\n`),
     approval_requested: waits.questionPut,
     approval_resolved(payload) {
-      const end = waits.questionOver() ? toAnswerFromElsewhere(payload) : ''
+      const end = waits.questionOver(payload) ? toAnswerFromElsewhere(payload) : ''
       if (end) transcript.remark(end)
     },
     run_status(payload) {

@@ -107,6 +107,18 @@ test('who only looks on sees that a question is open and where to answer it, and
   }
 })
 
+test('of two open questions the other one stays when one is answered', async (t) => {
+  const { tell, pass, writes, hasTimer } = openRun()
+  tell('approval_requested', { generation_id: 'g-1', tool_id: 't-1', title: 'Shell: first' })
+  tell('approval_requested', { generation_id: 'g-1', tool_id: 't-2', title: 'Shell: second' })
+  pass(1_000)
+  t.match(writes.at(-1), /Shell: first/)
+  tell('approval_resolved', { tool_id: 't-1', outcome: 'denied', by: 'codegen (pid 1)' })
+  t.match(writes.at(-1), /denied elsewhere[^]*Shell: second {2}1 s/)
+  tell('approval_resolved', { tool_id: 't-2', outcome: 'cancelled', by: 'maestro' })
+  t.notOk(hasTimer())
+})
+
 test('fifty thousand lines of output cost what none costs: ten short writes a second', async (t) => {
   const { tell, pass, writes } = openRun()
   tell('tool_call', shell)

@@ -20,16 +20,16 @@ export type Waits = {
   callEnded(call: Payload): string
   questionPut(request: Payload): void
   /** Tells whether the question stood long enough to be seen here. */
-  questionOver(): boolean
+  questionOver(resolution: Payload): boolean
   stop(): void
 }
 
 /** Keeps the status line at what the run waits for now. */
 export function createWaits(terminal: Terminal, clock: Clock): Waits {
   const openCalls = createOpenCalls()
-  let question: Doing | undefined
+  const questions = new Map<string, Doing>()
   let model: Doing | undefined
-  const activity = createActivity(terminal, clock, () => question ?? openCalls.doing() ?? model)
+  const activity = createActivity(terminal, clock, () => [...questions.values()][0] ?? openCalls.doing() ?? model)
 
   function modelAsked(): void {
     model = { label: 'waiting for the model', since: clock.now(), said: '' }
@@ -63,12 +63,15 @@ export function createWaits(terminal: Terminal, clock: Clock): Waits {
     },
     questionPut(request) {
       const said = `answer with: ${toAttachCommand(textAt(request, 'generation_id'))}`
-      question = { label: `? ${toOneLine(textAt(request, 'title'), 200)}`, since: clock.now(), said }
+      const label = `? ${toOneLine(textAt(request, 'title'), 200)}`
+      questions.set(textAt(request, 'tool_id'), { label, since: clock.now(), said })
       activity.changed()
     },
-    questionOver() {
+    questionOver(resolution) {
+      const toolId = textAt(resolution, 'tool_id')
+      const question = questions.get(toolId)
       const wasSeen = question !== undefined && clock.now() - question.since >= limits.statusAfterMs
-      question = undefined
+      questions.delete(toolId)
       activity.changed()
       return wasSeen
     },
