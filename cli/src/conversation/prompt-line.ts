@@ -109,13 +109,13 @@ function createDrawing({ screen, colours, editor }: PromptLineOptions): Drawing 
     const { rows, cursor } = drawDraft(next, room)
     const lines = rows.map((row) => (row.startsWith(promptMark) ? colours.bold(promptMark) + row.slice(2) : row))
     const top = `${up(before)}\r\x1b[J`
-    screen.write(`${top}${lines.join('\r\n')}${up(rows.length - 1 - cursor.row)}\r\x1b[${cursor.column}C`)
+    screen.write(`${top}${lines.join('\n')}${up(rows.length - 1 - cursor.row)}\r\x1b[${cursor.column}C`)
     shown = next
   }
 
   function leave(): void {
     if (shown) draw({ ...shown, cursor: shown.cells.length })
-    screen.write('\r\n')
+    screen.write('\n')
     shown = undefined
   }
 
@@ -124,7 +124,7 @@ function createDrawing({ screen, colours, editor }: PromptLineOptions): Drawing 
     leave,
     tell(sentence) {
       leave()
-      screen.write(`${colours.dim(sentence)}\r\n`)
+      screen.write(`${colours.dim(sentence)}\n`)
       draw()
     },
     clear() {

@@ -94,8 +94,8 @@ function renderHelp(): string {
   return `${lines.join('')}\n${keysHelp}`
 }
 
-const keysHelp = `Several lines: end a line with \\, or press Alt-Enter or Ctrl-J. Pasted lines are
-one message. A message that begins with a slash goes after a space; a path
+const keysHelp = `Several lines: end a line with \\, or press Alt-Enter or Ctrl-J. Pasted lines
+are one message. A message that begins with a slash goes after a space; a path
 (/etc/hosts is ...) and what begins with // are sent as they are. While a run
 works, what you enter is said to it. Ctrl-C ends the run, a second one leaves.
 `
