@@ -79,12 +79,11 @@ test('a tool call is one line with its outcome and time, an edit shows its diff'
     }),
   )
   const { stdout } = await codegen(['--auto', 'x']).ended
-  t.same(stdout.split('\n').slice(0, 11), [
+  t.same(stdout.split('\n').slice(0, 10), [
     '● Shell npm test …  ok 1.2 s',
     '● Edit src/a.ts  ok 12 ms',
-    '  @@ -1,1 +1,1 @@',
-    '  -old \\x1b[2J',
-    '  +new',
+    '  1 -old \\x1b[2J',
+    '  1 +new',
     '● Shell false  error 5 ms: exit code 1 …',
     '● Fly  error: There is no tool Fly.',
     '● Shell  denied: The owner said no.',
