@@ -57,6 +57,57 @@ test('every decision says why, what follows and when to think again', (t) => {
   t.end()
 })
 
+test('configuration.md names every variable and key the programs read, and none they do not', (t) => {
+  const page = read('docs/configuration.md')
+  const sources = globSync('{cli,daemon,maestro,protocol,tracing,plugins/*}/src/**/*.ts', { cwd: root })
+    .filter((file) => !/(\.test|\/test-[\w-]+|fake-daemon)\.ts$/.test(file))
+    .map(read)
+  const ours = /\b(?:CODEGEN|MAESTRO|OPENAI|OTEL)_[A-Z_]+\b|\b(?:DATABASE|REDIS)_URL\b|\bTRACEPARENT\b|\bNO_COLOR\b/g
+  const inSources = new Set(
+    sources.flatMap((text) =>
+      [...text.matchAll(/(?:env|environment|process\.env)\['([A-Z_0-9]+)'\]|(?:to[A-Z]\w+)\(env, '([A-Z_]+)'/g)].map(
+        ([, first, second]) => first ?? second ?? '',
+      ),
+    ),
+  )
+  const inPage = new Set(page.match(ours))
+  const isOurs = (name: string): boolean => name.match(ours)?.[0] === name && name !== 'CODEGEN_BUNDLED_VERSION'
+  t.ok(inSources.has('DATABASE_URL') && inSources.has('CODEGEN_MODEL_PRICE'))
+  t.same(
+    [...inSources].filter((name) => isOurs(name) && !inPage.has(name)),
+    [],
+    'each is in the page',
+  )
+  t.same(
+    [...inPage].filter((name) => !sources.some((text) => text.includes(`'${name}'`))),
+    [],
+    'each is read',
+  )
+  const keys = /refuseUnknown\(Object\.keys\(keys\), \[([^\]]*)\]/.exec(read('daemon/src/config.ts'))?.[1] ?? ''
+  const known = [...keys.matchAll(/'(\w+)'/g)].map(([, key]) => key)
+  t.ok(known.length > 4)
+  t.same(
+    known.filter((key) => !page.includes(`| \`${key}\` |`)),
+    [],
+    'each key of config.json has a row',
+  )
+  t.end()
+})
+
+test('every metric the dashboard and the operating page name is served', (t) => {
+  const metrics = read('maestro/src/prometheus/metrics.ts')
+  const named = new Set(
+    `${read('docs/operating.md')}${read('maestro/operate/grafana-dashboard.json')}`.match(/\bmaestro_[a-z_]+\b/g),
+  )
+  t.ok(named.size > 10)
+  const bare = (name: string): string => name.replace(/_(bucket|sum|count)$/, '')
+  t.same(
+    [...named].filter((name) => !metrics.includes(`'${name}'`) && !metrics.includes(`'${bare(name)}'`)),
+    [],
+  )
+  t.end()
+})
+
 /** What stands between back-quotes and looks like a path of this repository. */
 function pathsIn(text: string): string[] {
   const quoted = [...text.replaceAll(/```.*?```/gs, '').matchAll(/`([^`\s]+)`/g)].map(([, word = '']) => word)
