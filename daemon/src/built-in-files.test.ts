@@ -68,7 +68,7 @@ test('ReadFile has a sentence for an empty file', async (t) => {
   t.match(await call.read({ file_path: 'mark' }), /nothing in it but a byte order mark/)
 })
 
-test('ReadFile reads each encoding right and says what is unusual', async (t) => {
+test('ReadFile reads each encoding right and says what is unusual (FT-16)', async (t) => {
   const { call } = workspace(t, {
     'utf-16': Buffer.from('\ufeffGrüße\r\n', 'utf16le'),
     'utf-16-plain': Buffer.from('no mark here\n', 'utf16le').swap16(),
@@ -113,7 +113,7 @@ test('ReadFile refuses what is no text, at once and with what to do', async (t) 
   }
 })
 
-test('ReadFile shows the beginning of one line of 200 MB, with its true size', async (t) => {
+test('ReadFile shows the beginning of one line of 200 MB, with its true size (FT-14)', async (t) => {
   const { root, call } = workspace(t, {})
   const path = join(root, 'line.json')
   writeFileSync(path, '[é'.repeat(40_000))
@@ -191,7 +191,7 @@ test('WriteFile creates a file with its folders and answers with the diff', asyn
   t.equal(await call.write({ file_path: 'empty', content: '' }), 'Created empty: 0 lines, 0 bytes.')
 })
 
-test('WriteFile keeps encoding, byte order mark, line ends and mode', async (t) => {
+test('WriteFile keeps encoding, byte order mark, line ends and mode (FT-16, FT-18)', async (t) => {
   const { root, call } = workspace(t, {
     crlf: 'a\r\nb\r\n',
     bom: '\ufeffa\n',
@@ -254,7 +254,7 @@ test('WriteFile replaces what is no text, and no folder', async (t) => {
   t.match(await failureOf(call.write({ file_path: 'folder', content: 'x' })), { code: 'file.not_regular' })
 })
 
-test('WriteFile says when a name differs only in letter case or Unicode form', async (t) => {
+test('WriteFile says when a name differs only in letter case or Unicode form (FT-26, FT-27)', async (t) => {
   const { root, call } = workspace(t, { 'docs/FILE.txt': '' })
   if (existsSync(join(root, 'docs/file.txt'))) return t.comment('this disk takes the two for one')
   t.match(
@@ -276,7 +276,7 @@ test('Edit replaces an exact piece and answers with the diff', async (t) => {
   await call.edit({ file_path: 'a.ts', old_string: 'three', new_string: 'four' })
 })
 
-test('Edit keeps every byte it does not replace', async (t) => {
+test('Edit keeps every byte it does not replace (FT-16, FT-18)', async (t) => {
   const { root, call } = workspace(t, {
     crlf: 'a\r\nb\r\nc\r\nlast',
     mixed: 'a\r\nb\nc\r\n',
@@ -326,7 +326,7 @@ test('Edit replaces all when told to, and never what overlaps', async (t) => {
   t.equal(readFileSync(join(root, 'more.txt'), 'utf8'), 'a'.repeat(100_001))
 })
 
-test('Edit refuses what it cannot do exactly, with a reason, and changes nothing', async (t) => {
+test('Edit refuses what it cannot do exactly, with a reason, and changes nothing (FT-24)', async (t) => {
   const content = 'function one() {\n  return 1\n}\n\nfunction two() {\n  return 1\n}\n'
   const { root, call } = workspace(t, {
     'a.ts': content,
@@ -386,7 +386,7 @@ test('Edit leaves a file alone that changed since the run read it', async (t) =>
   t.equal(readFileSync(join(root, 'a.txt'), 'utf8'), 'two more\n')
 })
 
-test('of two edits at once none is lost unseen', async (t) => {
+test('of two edits at once none is lost unseen (FT-22)', async (t) => {
   const { root, call } = workspace(t, { 'a.txt': 'one two\n' })
   await call.read({ file_path: 'a.txt' })
   const settled = await Promise.allSettled([

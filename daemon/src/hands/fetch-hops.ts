@@ -64,7 +64,8 @@ async function fetchOne({ url, options, headers, signal, allowed, lookup }: Hop)
 
 const redirects = new Set([301, 302, 303, 307, 308])
 
-function toNextHop(from: URL, location: string): URL {
+/** Where a redirect leads. Fails with fetch.blocked for what would leave https, with tool.bad_arguments for what no fetch takes. */
+export function toNextHop(from: URL, location: string): URL {
   const next = parseFetchUrl(location, from)
   if (from.protocol === 'https:' && next.protocol === 'http:') {
     throw new Failure('fetch.blocked', `${from.host} redirects from https to http; it is not followed.`)

@@ -9,12 +9,13 @@ import { Failure } from '@codegen/protocol/failure'
 import { test } from 'tap'
 import type { Test } from 'tap'
 import { createFetch } from '#hands/fetch'
+import { toNextHop } from '#hands/fetch-hops'
 import type { LookupAll } from '#hands/fetch-place'
 import { isPublicAddress } from '#hands/public-address'
 
 const usual: FetchOptions = { timeoutMs: 5_000, decodedBytesMax: 10 * 1024 * 1024, redirectsMax: 5 }
 
-test('only addresses of the open Internet are public', async (t) => {
+test('only addresses of the open Internet are public (WF-06, WF-07, WF-10)', async (t) => {
   for (const address of ['8.8.8.8', '1.1.1.1', '93.184.216.34', '2606:4700:4700::1111', '2a00:1450:4001:82a::200e']) {
     t.ok(isPublicAddress(address), address)
   }
@@ -65,7 +66,7 @@ test('only addresses of the open Internet are public', async (t) => {
   for (const address of refused) t.notOk(isPublicAddress(address), address)
 })
 
-test('a literal address that is not public is refused however it is written, and nothing is looked up', async (t) => {
+test('a literal address that is not public is refused however it is written, and nothing is looked up (WF-01, WF-03, WF-04, WF-05, WF-06, WF-07, WF-10)', async (t) => {
   const fetch = create({ lookup: () => Promise.reject(new Error('looked up')) })
   const hosts = [
     ...['127.0.0.1', '127.1', '0x7f.1', '2130706433', '017700000001', '0.0.0.0', '[::]', '[::1]', '[::ffff:127.0.0.1]'],
@@ -82,7 +83,7 @@ test('a literal address that is not public is refused however it is written, and
   for (const host of hosts) await t.rejects(fetch(`http://${host}/`, usual), { code: 'fetch.blocked' }, host)
 })
 
-test('a name is judged by the addresses it has, by all of them', async (t) => {
+test('a name is judged by the addresses it has, by all of them (WF-02, WF-12, WF-13)', async (t) => {
   const served = await serve(t, (_request, response) => response.end('inside'))
   const names: Record<string, string[]> = {
     'private.example': ['127.0.0.1'],
@@ -126,7 +127,7 @@ test('a host the owner listed is fetched, by name, address and port', async (t) 
   }
 })
 
-test('what is judged is the host that is parsed, and no credentials leave', async (t) => {
+test('what is judged is the host that is parsed, and no credentials leave (WF-21, WF-22)', async (t) => {
   const names: string[] = []
   const lookup: LookupAll = async (name) => {
     names.push(name)
@@ -166,7 +167,7 @@ test('what is judged is the host that is parsed, and no credentials leave', asyn
   }
 })
 
-test('each redirect is judged anew', async (t) => {
+test('each redirect is judged anew (WF-15, WF-16)', async (t) => {
   const secret = await serve(t, (_request, response) => response.end('secret'))
   const served = await serve(t, (request, response) => {
     const to = request.url === '/chain' ? '/second' : `http://private.example:${secret.port}/`
@@ -187,7 +188,23 @@ test('each redirect is judged anew', async (t) => {
   t.equal(secret.requests.length, 0)
 })
 
-test('a redirect leads to where it points, at most five times and never to a user name or another kind of URL', async (t) => {
+test('what was asked for over https is not fetched over http after a redirect (WF-18)', (t) => {
+  const from = new URL('https://a.example/path/page?x')
+  for (const location of ['http://a.example/', 'HTTP://b.example/', 'http://a.example:443/'])
+    t.throws(() => toNextHop(from, location), { code: 'fetch.blocked', message: /from https to http/ }, location)
+  const followed = ['https://b.example/', '//b.example/', '/other', '../up', '?y'].map((to) => toNextHop(from, to).href)
+  t.same(followed, [
+    'https://b.example/',
+    'https://b.example/',
+    'https://a.example/other',
+    'https://a.example/up',
+    'https://a.example/path/page?y',
+  ])
+  t.equal(toNextHop(new URL('http://a.example/'), 'https://a.example/').href, 'https://a.example/')
+  t.end()
+})
+
+test('a redirect leads to where it points, at most five times and never to a user name or another kind of URL (WF-17)', async (t) => {
   const served = await serve(t, (request, response) => {
     const url = request.url ?? ''
     const left = Number(/^\/left\/(\d+)$/.exec(url)?.[1] ?? Number.NaN)
@@ -212,7 +229,7 @@ test('a redirect leads to where it points, at most five times and never to a use
   t.equal(toText((await fetch(`${served.url}nowhere`, usual)).bytes), 'stays')
 })
 
-test('headers of one host reach no other, and cookies reach nobody', async (t) => {
+test('headers of one host reach no other, and cookies reach nobody (WF-38)', async (t) => {
   const other = await serve(t, (_request, response) => response.end('other'))
   const served = await serve(t, (request, response) => {
     response.setHeader('set-cookie', 'session=1; Path=/')
@@ -230,7 +247,7 @@ test('headers of one host reach no other, and cookies reach nobody', async (t) =
   t.notMatch(JSON.stringify(other.requests[0]?.headers), /referer/i)
 })
 
-test('proxy variables of the environment are not used', async (t) => {
+test('proxy variables of the environment are not used (WF-35)', async (t) => {
   const proxy = await serve(t, (_request, response) => response.end('proxied'))
   const served = await serve(t, (_request, response) => response.end('direct'))
   for (const name of ['HTTP_PROXY', 'http_proxy', 'ALL_PROXY', 'NODE_USE_ENV_PROXY']) {
@@ -241,7 +258,7 @@ test('proxy variables of the environment are not used', async (t) => {
   t.equal(proxy.requests.length, 0)
 })
 
-test('a body is cut at the limit, counted as it is after decoding', async (t) => {
+test('a body is cut at the limit, counted as it is after decoding (WF-24, WF-30)', async (t) => {
   const million = Buffer.alloc(1_000_000, 'a')
   const encodings: Record<string, Buffer> = {
     gzip: gzipSync(million),
@@ -267,7 +284,7 @@ test('a body is cut at the limit, counted as it is after decoding', async (t) =>
   }
 })
 
-test('an answer without end, a bomb and a thousand encodings cost no more than the limit', async (t) => {
+test('an answer without end, a bomb and a thousand encodings cost no more than the limit (WF-24, WF-26, WF-30, WF-31)', async (t) => {
   const bomb = gzipSync(gzipSync(Buffer.alloc(200_000_000)))
   const served = await serve(t, (request, response) => {
     if (request.url === '/endless') {
@@ -291,7 +308,7 @@ test('an answer without end, a bomb and a thousand encodings cost no more than t
   await t.rejects(fetch(`${served.url}layers`, options), { code: 'fetch.failed' })
 })
 
-test('an answer that is not what its headers say fails and does not hang', async (t) => {
+test('an answer that is not what its headers say fails and does not hang (WF-25)', async (t) => {
   const answers: Record<string, string> = {
     '/short': 'HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nfew',
     '/notgzip': 'HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 5\r\n\r\nhello',

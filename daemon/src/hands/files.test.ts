@@ -32,7 +32,7 @@ import { bytesReadBy } from './test-bytes-read.ts'
 
 const bytesMax = 1024 * 1024
 
-test('a path that leads out of the root is refused, however it is written', async (t) => {
+test('a path that leads out of the root is refused, however it is written (FT-01, FT-02, FT-03)', async (t) => {
   const { outside, root, files } = workspace(t)
   writeFileSync(join(outside, 'secret'), 'secret')
   mkdirSync(`${root}2`)
@@ -75,7 +75,7 @@ test('absolute paths and links that stay inside the root work', async (t) => {
   t.equal(await files.stat('nothing'), undefined)
 })
 
-test('a root that is reached through a link works on its real path', async (t) => {
+test('a root that is reached through a link works on its real path (FT-39)', async (t) => {
   const { root } = workspace(t)
   writeFileSync(join(root, 'a.txt'), 'one')
   symlinkSync(root, `${root}-link`)
@@ -98,7 +98,7 @@ test('a root that is swapped for a link after the run started gives nothing away
   t.same(readdirSync(outside), ['a.txt'])
 })
 
-test('what cannot be a path is a bad path', async (t) => {
+test('what cannot be a path is a bad path (FT-29)', async (t) => {
   const { root, files } = workspace(t)
   writeFileSync(join(root, 'file'), '')
   symlinkSync('loop', join(root, 'loop'))
@@ -114,7 +114,7 @@ test('what cannot be a path is a bad path', async (t) => {
   t.match(await failureOf(files.write('folder/', Buffer.from('x'))), { code: 'file.bad_path' })
 })
 
-test('a link to nothing is no target, and what it names is not created', async (t) => {
+test('a link to nothing is no target, and what it names is not created (FT-06)', async (t) => {
   const { outside, root, files } = workspace(t)
   symlinkSync(join(outside, 'created'), join(root, 'dangling'))
   symlinkSync('also-created', join(root, 'dangling-inside'))
@@ -126,7 +126,7 @@ test('a link to nothing is no target, and what it names is not created', async (
   t.notOk(existsSync(join(root, 'also-created')))
 })
 
-test('anything but a regular file is refused at once', async (t) => {
+test('anything but a regular file is refused at once (FT-10, FT-12)', async (t) => {
   const { root, files } = workspace(t)
   execFileSync('mkfifo', [join(root, 'fifo')])
   mkdirSync(join(root, 'folder'))
@@ -183,7 +183,7 @@ test('a readable root may be read by its absolute path, but not written or liste
   t.match(await failureOf(files.read(join(outside, '../other'), { bytesMax })), { code: 'file.outside_workspace' })
 })
 
-test('a write makes folders, keeps the mode and leaves a hard link alone', async (t) => {
+test('a write makes folders, keeps the mode and leaves a hard link alone (FT-08)', async (t) => {
   const { outside, root, files } = workspace(t)
   const made = await files.write('a/b/c.txt', Buffer.from('new'))
   t.match(made, { created: true, size: 3, kind: 'file', path: join(root, 'a/b/c.txt') })
@@ -216,7 +216,7 @@ test('a write happens only onto the content it was made from', async (t) => {
   t.equal(readFileSync(join(root, 'a.txt'), 'utf8'), 'two')
 })
 
-test('of many writes from one content exactly one happens', async (t) => {
+test('of many writes from one content exactly one happens (FT-22)', async (t) => {
   const { root, files } = workspace(t)
   writeFileSync(join(root, 'a.txt'), 'start')
   const { digest } = await files.read('a.txt', { bytesMax })
@@ -302,7 +302,7 @@ test('a folder that is swapped for a link all the time never lets a write or a r
   t.equal(readFileSync(join(outside, 'a.txt'), 'utf8'), 'secret')
 })
 
-test('a full disk leaves the old content and no temporary file', { skip: withoutMounts() }, (t) => {
+test('a full disk leaves the old content and no temporary file (FT-20)', { skip: withoutMounts() }, (t) => {
   const output = runOnDisk(t, 'size=256k', [
     `await files.write('a.txt', Buffer.alloc(100_000, 'a'))`,
     `await files.write('a.txt', Buffer.alloc(500_000, 'b')).catch((error) => console.log(error.code))`,
@@ -312,7 +312,7 @@ test('a full disk leaves the old content and no temporary file', { skip: without
   t.end()
 })
 
-test('a read-only disk is a typed failure', { skip: withoutMounts() }, (t) => {
+test('a read-only disk is a typed failure (FT-35)', { skip: withoutMounts() }, (t) => {
   const attempt = `await files.write('a/b.txt', Buffer.from('x')).catch((error) => console.log(error.code, error.message))`
   t.equal(runOnDisk(t, 'ro', [attempt]), 'file.unwritable a/b.txt is on a read-only disk.\n')
   t.end()
@@ -368,7 +368,7 @@ test('the memory of a run is bounded and forgets what was seen longest ago', (t)
   t.end()
 })
 
-test('paths that decide what runs later are protected in every spelling', (t) => {
+test('paths that decide what runs later are protected in every spelling (FT-26, FT-27, FT-33)', (t) => {
   const yes = [
     ...['.git/hooks/pre-commit', '.git/config', 'sub/.git/config', '.git', '.bashrc', '.vscode/tasks.json'],
     ...['.codegen/config.json', '.codegen/plugins/x/plugin.js', '.codegen/plan.md/x', '.husky/pre-commit', '.ssh/rc'],
@@ -402,7 +402,7 @@ test('paths that decide what runs later are protected in every spelling', (t) =>
   t.end()
 })
 
-test('a protected path is refused without consent, also through a link and when absent', async (t) => {
+test('a protected path is refused without consent, also through a link and when absent (FT-33)', async (t) => {
   const { root } = workspace(t)
   mkdirSync(join(root, '.git'))
   symlinkSync('.git', join(root, 'link'))
