@@ -21,7 +21,12 @@ export async function callTool({ parameters, terminal, view }: ToolCallOptions):
   const questions: Questions = createQuestions(terminal, interrupt)
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, interrupt)
   const client = await connectToDaemon({
-    events: { toolOutput: view.output, settled: terminal.flush, question: questions.ask },
+    events: {
+      toolOutput: view.output,
+      settled: terminal.flush,
+      question: questions.ask,
+      questionResolved: questions.resolved,
+    },
     onStart: () => terminal.note('starting codegend, which stays in the background'),
   })
   try {

@@ -4,7 +4,7 @@ import { createPeer } from '@codegen/protocol/peer'
 import type { Peer, PeerOptions, RequestOptions } from '@codegen/protocol/peer'
 import { parseTraceparent } from '@codegen/protocol/traceparent'
 import type { Connection } from './dial.ts'
-import { isLogLine, isQuestion, isRunEvent, isRunFinished, isToolOutput } from './parse-news.ts'
+import { isLogLine, isQuestion, isResolution, isRunEvent, isRunFinished, isToolOutput } from './parse-news.ts'
 import { version } from './version.ts'
 
 type Parameters<Name extends keyof DaemonMethods> = DaemonMethods[Name]['parameters']
@@ -39,6 +39,8 @@ export type ClientEvents = {
   logLine?(line: Notifications['logs/line']): void
   /** After everything that came in one piece: the moment to write. */
   settled?(): void
+  /** How a question ended, before the signal of this client's own voids it. */
+  questionResolved?(resolution: Notifications['approval/resolved']): void
   /** Makes this client one that answers questions. `signal` voids the question. */
   question?(question: ApprovalQuestion, signal: AbortSignal): Promise<string>
 }
@@ -122,6 +124,7 @@ function toReceived({
   finished,
   logLine,
   toolOutput,
+  questionResolved,
   question,
 }: ClientEvents): Pick<PeerOptions, 'methods' | 'notifications'> {
   const notifications: PeerOptions['notifications'] = {
@@ -133,6 +136,9 @@ function toReceived({
     },
     'tools/output'(news) {
       if (isToolOutput(news)) toolOutput?.(news)
+    },
+    'approval/resolved'(news) {
+      if (isResolution(news)) questionResolved?.(news)
     },
     'logs/line'(news) {
       if (isLogLine(news)) logLine?.(news)

@@ -6,6 +6,7 @@ import { connectToDaemon } from './connect.ts'
 import { limits } from './limits.ts'
 import { isRunFinished } from './parse-news.ts'
 import type { RunView } from '#render/run-view'
+import type { Questions } from '#approvals/questions'
 import type { Terminal } from '#render/terminal'
 
 export type FollowOptions = {
@@ -14,7 +15,7 @@ export type FollowOptions = {
   view: RunView
   terminal: Terminal
   /** Answers questions; without it this client only watches. */
-  question?: NonNullable<ClientEvents['question']>
+  questions?: Pick<Questions, 'ask' | 'resolved'>
   /** Where to stop although the run goes on. */
   until?: (event: RunEvent) => boolean
 }
@@ -35,12 +36,12 @@ export type Following = {
  * was seen.
  */
 export function followRun(options: FollowOptions): Following {
-  const { begin, view, terminal, question } = options
+  const { begin, view, terminal, questions } = options
   const shown = showRun(options)
   const beginning = new AbortController()
   const begun = Promise.withResolvers<void>()
   let isClosed = false
-  const events: ClientEvents = { ...shown.events, ...(question ? { question } : {}) }
+  const events = { ...shown.events, ...toAnswering(questions) }
   let client: Client | undefined
   const onStart = (): void => terminal.note('starting codegend, which stays in the background')
   const connect = (): Promise<Client> => connectToDaemon({ events, onStart })
@@ -107,6 +108,10 @@ async function attachAgain(connect: () => Promise<Client>, place: Place): Promis
   } catch (cause) {
     throw toLost(cause, place)
   }
+}
+
+function toAnswering(questions: FollowOptions['questions']): ClientEvents {
+  return questions ? { question: questions.ask, questionResolved: questions.resolved } : {}
 }
 
 /** Which run it is, empty before it is known, and how far it was seen. */

@@ -32,6 +32,11 @@ export function isQuestion(news: unknown): news is ApprovalQuestion {
   )
 }
 
+/** Whether they are the end of a question. */
+export function isResolution(news: unknown): news is Notifications['approval/resolved'] {
+  return isObject(news) && resolutionFields.every((field) => typeof news[field] === 'string')
+}
+
 /** Whether they are a piece of a tool's output. */
 export function isToolOutput(news: unknown): news is Notifications['tools/output'] {
   return isObject(news) && typeof news['chunk'] === 'string' && typeof news['stream'] === 'string'
@@ -44,6 +49,7 @@ export function isLogLine(news: unknown): news is LogLine {
 
 const logLineFields = ['time', 'level', 'source', 'message']
 const usageFields = ['turns', 'input_tokens', 'output_tokens', 'cached_tokens']
+const resolutionFields = ['tool_id', 'outcome', 'by']
 const questionFields = ['tool_id', 'generation_id', 'tool_name', 'title']
 
 export function isObject(value: unknown): value is Readonly<Record<string, unknown>> {

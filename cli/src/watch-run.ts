@@ -1,5 +1,6 @@
 import { createQuestions } from '#approvals/questions'
 import type { Questions } from '#approvals/questions'
+import { hasKeyboard } from '#approvals/keyboard'
 import type { Client } from '#client'
 import { exitCodeOf, exitCodes } from '#exit-code'
 import type { ExitCode } from '#exit-code'
@@ -19,20 +20,22 @@ export type WatchOptions = {
   begin(client: Client, signal: AbortSignal): Promise<string>
   /** This codegen answers the run's questions, and Ctrl-C ends the run; else it only looks on. */
   answersQuestions: boolean
+  /** Where nobody can be asked, the answer is no; for a run that was started elsewhere it is left to others. */
+  startedHere: boolean
   elapsedMs(): number | undefined
   until?: FollowOptions['until']
 }
 
 /** Shows a run on this terminal until it ends, and tells how it ended. */
 export async function watchRun(options: WatchOptions): Promise<ExitCode> {
-  const { terminal, begin, answersQuestions, until } = options
+  const { terminal, begin, answersQuestions, startedHere, until } = options
   const view = toView(options)
   const questions: Questions = createQuestions(terminal, () => interrupts?.interrupt())
   const following = followRun({
     begin,
     view,
     terminal,
-    ...(answersQuestions ? { question: questions.ask } : {}),
+    ...(answersQuestions && (startedHere || hasKeyboard()) ? { questions } : {}),
     ...(until ? { until } : {}),
   })
   const interrupts = answersQuestions ? handleInterrupts(following, terminal) : undefined

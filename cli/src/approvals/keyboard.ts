@@ -9,15 +9,20 @@ export type Keyboard = {
   close(): void
 }
 
+/** Whether there is a person to ask: a terminal to show a question on and to read from. */
+export function hasKeyboard(): boolean {
+  const { isatty } = process.getBuiltinModule('node:tty')
+  return isatty(2) && (isatty(0) || isatty(1))
+}
+
 /**
  * The terminal's keyboard; undefined where there is no terminal to show a question on and to read from. When the prompt was piped in, the
  * terminal itself is opened.
  */
 export function findKeyboard(): Keyboard | undefined {
   const { isatty } = process.getBuiltinModule('node:tty')
-  if (!isatty(2)) return undefined
-  if (isatty(0)) return toKeyboard(() => toReadStream(0))
-  return isatty(1) ? toKeyboard(openTerminal) : undefined
+  if (!hasKeyboard()) return undefined
+  return toKeyboard(isatty(0) ? () => toReadStream(0) : openTerminal)
 }
 
 function toKeyboard(openInput: () => ReadStream | undefined): Keyboard | undefined {

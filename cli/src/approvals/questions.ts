@@ -1,5 +1,5 @@
 import { Failure } from '@codegen/protocol/failure'
-import type { ApprovalQuestion } from '@codegen/protocol/local'
+import type { ApprovalQuestion, Notifications } from '@codegen/protocol/local'
 import { limits } from '#limits'
 import type { Terminal } from '#render/terminal'
 import { toOneLine } from '#render/visible'
@@ -7,10 +7,14 @@ import { drawQuestion } from './draw-question.ts'
 import { findKeyboard } from './keyboard.ts'
 import type { Keyboard } from './keyboard.ts'
 
+type Resolution = Notifications['approval/resolved']
+
 /** Answers a run's questions. */
 export type Questions = {
   /** Puts one question at a time; answers with the id of the option. Without a terminal the answer is no. */
   ask(question: ApprovalQuestion, signal: AbortSignal): Promise<string>
+  /** How a question ended, here or elsewhere; before its signal voids it. */
+  resolved(resolution: Resolution): void
   /** A call was denied for want of a terminal. */
   readonly deniedWithoutTerminal: boolean
 }
@@ -20,11 +24,12 @@ export function createQuestions(terminal: Terminal, onInterrupt: () => void, fin
   let keyboard: Keyboard | undefined | 'unknown' = 'unknown'
   let last: Promise<unknown> = Promise.resolve()
   let deniedWithoutTerminal = false
+  let resolution: Resolution | undefined
 
   function ask(question: ApprovalQuestion, signal: AbortSignal): Promise<string> {
     if (keyboard === 'unknown') keyboard = find()
     if (!keyboard) return Promise.resolve(deny(question))
-    const asked = { question, signal, keyboard, terminal, onInterrupt }
+    const asked = { question, signal, keyboard, terminal, onInterrupt, whyVoid: () => toReason(question, resolution) }
     const answer = last.then(() => putQuestion(asked))
     last = answer.catch(() => undefined)
     return answer
@@ -41,6 +46,9 @@ export function createQuestions(terminal: Terminal, onInterrupt: () => void, fin
 
   return {
     ask,
+    resolved(news) {
+      resolution = news
+    },
     get deniedWithoutTerminal() {
       return deniedWithoutTerminal
     },
@@ -53,9 +61,12 @@ type AskedQuestion = {
   keyboard: Keyboard
   terminal: Terminal
   onInterrupt: () => void
+  /** Why no answer is needed any more. */
+  whyVoid(): string
 }
 
-async function putQuestion({ question, signal, keyboard, terminal, onInterrupt }: AskedQuestion): Promise<string> {
+async function putQuestion(asked: AskedQuestion): Promise<string> {
+  const { question, signal, keyboard, terminal, onInterrupt, whyVoid } = asked
   signal.throwIfAborted()
   terminal.hold()
   keyboard.open()
@@ -66,12 +77,19 @@ async function putQuestion({ question, signal, keyboard, terminal, onInterrupt }
     terminal.ask(`${words[kind]}\n`)
     return optionOf(question, kind)
   } catch (failure) {
-    terminal.ask('no answer is needed any more\n')
+    terminal.ask(`${whyVoid()}\n`)
     throw failure
   } finally {
     keyboard.close()
     terminal.release()
   }
+}
+
+function toReason({ tool_id }: ApprovalQuestion, resolution: Resolution | undefined): string {
+  if (resolution?.tool_id !== tool_id) return 'no answer is needed any more'
+  const by = toOneLine(resolution.by, limits.toolLabelCharactersMax)
+  if (resolution.outcome === 'allowed') return `answered elsewhere: yes, by ${by}`
+  return resolution.outcome === 'denied' ? `answered elsewhere: no, by ${by}` : 'no answer is needed any more'
 }
 
 type Kind = ApprovalQuestion['options'][number]['kind']
@@ -80,7 +98,12 @@ const kinds: Readonly<Record<string, Kind>> = { y: 'allow', Y: 'allow', n: 'deny
 const words: Readonly<Record<Kind, string>> = { allow: 'yes', deny: 'no', always: 'always' }
 const controlC = '\x03'
 
-function nextAnswer({ question, keyboard, signal, onInterrupt }: Omit<AskedQuestion, 'terminal'>): Promise<Kind> {
+function nextAnswer({
+  question,
+  keyboard,
+  signal,
+  onInterrupt,
+}: Omit<AskedQuestion, 'terminal' | 'whyVoid'>): Promise<Kind> {
   return new Promise((resolve, reject) => {
     const onAbort = (): void => reject(signal.reason)
     if (signal.aborted) onAbort()

@@ -13,7 +13,8 @@ export const attach: Command = {
   options: [json, quiet],
   details: [
     'Everything the run did so far is shown first. Its questions can be answered here as well as where',
-    'it was started; whoever is first decides. Ctrl-C ends the run; closing the terminal does not.',
+    'it was started; whoever is first decides, and where there is no terminal nobody is asked. Ctrl-C',
+    'ends the run; closing the terminal does not.',
   ],
   run: attachRun,
 }
@@ -25,6 +26,7 @@ function attachRun(invocation: Invocation): Promise<ExitCode> {
     ...toShown(invocation),
     terminal: invocation.terminal,
     answersQuestions: true,
+    startedHere: false,
     elapsedMs: () => (startedAt === undefined ? undefined : Date.now() - startedAt),
     async begin(client) {
       const { generation_id, created_at } = await client.getRun(id)

@@ -24,6 +24,7 @@ async function showLog(invocation: Invocation): Promise<ExitCode> {
     ...toShown(invocation),
     terminal: invocation.terminal,
     answersQuestions: false,
+    startedHere: false,
     elapsedMs: () => tookMs,
     until: ({ event_id }) => Number.parseInt(event_id, 10) >= lastPosition,
     async begin(client) {

@@ -24,6 +24,7 @@ export async function watchPrompt(invocation: Invocation, { words, findSession }
     ...toShown(invocation),
     terminal,
     answersQuestions: true,
+    startedHere: true,
     elapsedMs: () => performance.now(),
     async begin(client, signal) {
       const session = findSession ? { session_id: await findSession(client, settings.cwd) } : {}

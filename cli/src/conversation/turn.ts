@@ -41,7 +41,7 @@ export function startTurn(options: TurnOptions): Turn {
   const { terminal, typed } = withDraftLine(options)
   const questions = createQuestions(terminal, interrupt, () => keys.keyboard)
   const view = createHumanView({ terminal, elapsedMs: () => performance.now() - startedAt })
-  const following = followRun({ begin, view, terminal, question: questions.ask })
+  const following = followRun({ begin, view, terminal, questions })
   const stopped = Promise.withResolvers<'late'>()
   const saying: Promise<void>[] = []
   let isInterrupted = false
