@@ -186,7 +186,7 @@ t.test('a result for a run or a call of somebody else changes nothing there (PR-
 t.test('who may not come in is told so before there is a WebSocket', async (t) => {
   const authorization = `Bearer ${maestro.token}`
   const cases: [name: string, path: string, headers: Record<string, string>, status: number][] = [
-    ['no token', '/v1/executor', {}, 401],
+    ['no token (PR-21)', '/v1/executor', {}, 401],
     ['a wrong token', '/v1/executor', { authorization: 'Bearer wrong' }, 401],
     ['another scheme', '/v1/executor', { authorization: `Basic ${maestro.token}` }, 401],
     ['a token in the query', `/v1/executor?token=${maestro.token}`, {}, 400],
