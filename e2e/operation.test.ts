@@ -1,9 +1,14 @@
+import { once } from 'node:events'
 import { readFile } from 'node:fs/promises'
 import { request } from 'node:http'
+import { connect, createServer } from 'node:net'
+import type { Socket } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { join } from 'node:path'
 import { test } from 'tap'
+import type { Test } from 'tap'
 import { parseExposition, valueOf } from '#support/exposition'
+import { requireServices } from '#support/services'
 import { createSystem, programPath } from '#support/system'
 import type { System } from '#support/system'
 
@@ -76,6 +81,64 @@ test('a private Maestro tells its health to anybody on its socket, and its figur
   )
   t.notMatch(answer.body, /canary|NoSuchTool|generation|[0-9a-f]{8}-[0-9a-f]{4}/, 'nobody’s words, and no ids')
 })
+
+test('doctor tells what Maestro finds of its Redis: there, silent, gone, and there again', async (t) => {
+  const services = await requireServices(t)
+  if (!services) return
+  const way = await openWay(t, services.redisUrl)
+  const system = await createSystem(t, { scenario: { steps: [{ text: 'Hello.' }] }, env: { REDIS_URL: way.url } })
+  await system.codegen(['daemon', 'start'])
+  t.match((await system.codegen(['doctor'])).stdout, /^ok {2}redis {5}Redis \d.*the one of REDIS_URL$/m)
+
+  way.hold()
+  const silent = await system.codegen(['doctor'])
+  t.equal(silent.code, 1)
+  t.match(silent.stdout, /^NOT redis {5}It did not answer within \d+ s/m)
+
+  await way.close()
+  const gone = await system.codegen(['doctor'])
+  t.equal(gone.code, 1)
+  t.match(gone.stdout, /^NOT redis {5}Redis cannot be reached \(.+\); check REDIS_URL and that the server is up\.$/m)
+  t.match(gone.stdout, /^ok {2}postgres /m, 'the others are looked at all the same')
+  t.match(await askSocket(system, '/healthz'), { status: 200 })
+  t.match(await askSocket(system, '/readyz'), { status: 503 })
+  t.match(await system.codegen(['--auto', 'greet']), { code: 0, stdout: /Hello/ }, 'and a run needs no Redis')
+
+  await way.open()
+  while (!/^ok {2}redis /m.test((await system.codegen(['doctor'])).stdout)) t.comment('not there yet')
+  t.match(await askSocket(system, '/readyz'), { status: 200 })
+})
+
+/** A way to the server at `target` that can be held up, closed and opened again. */
+async function openWay(t: Test, target: string) {
+  const { hostname, port: targetPort } = new URL(target)
+  const sockets = new Set<Socket>()
+  const server = createServer((near) => {
+    const far = connect({ host: hostname, port: Number(targetPort || 6379) })
+    for (const socket of [near, far]) sockets.add(socket.on('error', () => undefined))
+    near.pipe(far).pipe(near)
+  })
+  const listen = async (port: number): Promise<number> => {
+    await once(server.listen(port, '127.0.0.1'), 'listening')
+    const address = server.address()
+    return typeof address === 'object' && address ? address.port : 0
+  }
+  const close = async (): Promise<void> => {
+    for (const socket of sockets) socket.destroy()
+    sockets.clear()
+    if (server.listening) await once(server.close(), 'close')
+  }
+  t.teardown(close)
+  const port = await listen(0)
+  return {
+    url: `redis://127.0.0.1:${port}`,
+    hold: (): void => {
+      for (const socket of sockets) socket.unpipe().pause()
+    },
+    close,
+    open: () => listen(port),
+  }
+}
 
 /** Asks the Maestro of this system's codegend on its Unix socket. */
 async function askSocket(system: System, path: string, token?: string) {

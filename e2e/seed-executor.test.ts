@@ -189,7 +189,7 @@ t.test('who may not come in is told so before there is a WebSocket', async (t) =
     ['no token (PR-21)', '/v1/executor', {}, 401],
     ['a wrong token', '/v1/executor', { authorization: 'Bearer wrong' }, 401],
     ['another scheme', '/v1/executor', { authorization: `Basic ${maestro.token}` }, 401],
-    ['a token in the query', `/v1/executor?token=${maestro.token}`, {}, 400],
+    ['a token in the query (PR-27)', `/v1/executor?token=${maestro.token}`, {}, 400],
     ['any query', '/v1/executor?a=1', { authorization }, 400],
     ['an Origin', '/v1/executor', { authorization, origin: 'https://example.com' }, 403],
     ['the Origin of this server', '/v1/executor', { authorization, origin: maestro.url.replace('ws', 'http') }, 403],

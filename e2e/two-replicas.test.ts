@@ -191,7 +191,11 @@ async function testTwoReplicas({ databaseUrl, redisUrl }: Services): Promise<voi
       [{ epoch: 2, server: new RegExp(`-${b.pid}-`) }],
     )
     const results = facts.filter(({ type, payload }) => type === 'tool_call_finished' && isOf(call)(payload))
-    t.match(results, [{ payload: { status: 'success', result: 'made it' } }], 'one result, however often it came (R2)')
+    t.match(
+      results,
+      [{ payload: { status: 'success', result: 'made it' } }],
+      'one result, however often it came (R2, PR-43)',
+    )
     const ref = `tool_result:${String(call['tool_id'])}`
     const stored = again.frames.filter(({ type, payload }) => type === 'stored' && payload['ref'] === ref)
     t.equal(stored.length, 10, 'each of the ten is acknowledged: a daemon may forget it')

@@ -33,9 +33,14 @@ export async function openEvents(config: Config, of: Of, stack: AsyncDisposableS
   const check = async (): Promise<void> => {
     await redis.ping()
   }
+  // What is thrown for a command that cannot be sent says nothing of why the connection is gone.
+  let lastError = 'the connection was closed'
+  redis.on('error', ({ message }: Error) => (lastError = message))
   const look = async (): Promise<string> => {
-    const version = /redis_version:(\S+)/.exec(await redis.info('server'))?.[1] ?? 'of an unknown version'
-    return `Redis ${version}, the one of REDIS_URL`
+    const said = await redis.info('server').catch((cause: unknown) => {
+      throw unreachable(lastError, cause)
+    })
+    return `Redis ${/redis_version:(\S+)/.exec(said)?.[1] ?? 'of an unknown version'}, the one of REDIS_URL`
   }
   return { bus, presence, checks: [{ name: 'redis', check }], looks: [{ name: 'redis', look }] }
 }
@@ -60,10 +65,14 @@ async function connect(url: string, of: Of): Promise<Redis> {
     return redis
   } catch (cause) {
     redis.disconnect()
-    throw new Failure(
-      'redis.unreachable',
-      `Redis cannot be reached (${lastError}); check REDIS_URL and that the server is up.`,
-      { cause },
-    )
+    throw unreachable(lastError, cause)
   }
+}
+
+function unreachable(reason: string, cause: unknown): Failure {
+  return new Failure(
+    'redis.unreachable',
+    `Redis cannot be reached (${reason}); check REDIS_URL and that the server is up.`,
+    { cause },
+  )
 }

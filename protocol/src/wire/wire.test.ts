@@ -116,7 +116,7 @@ test('a frame that is no JSON, no object, or has no type or payload is told apar
   t.end()
 })
 
-test('a wrong field is refused by its path and nothing is coerced', (t) => {
+test('a wrong field is refused by its path and nothing is coerced (PR-05)', (t) => {
   const result = { tool_id: 't', status: 'success', result: 'x', generation_id: 'g' }
   const call = { tool_name: 'Shell', tool_id: 't', generation_id: 'g', parameters: {} }
   const hello = {
