@@ -27,6 +27,11 @@ const conversations = [
     when: 'be restarted',
     steps: [{ text: 'Before. ', calls: [shell('echo begun; sleep 600')] }, { text: 'After.' }],
   },
+  {
+    name: 'left',
+    when: 'be left',
+    steps: [{ text: 'Before. ', calls: [shell(untilThere('left'))] }, { text: 'After.' }],
+  },
   { name: 'greet', when: 'greet', steps: [{ text: 'Hello.' }] },
   { name: 'same', when: 'loop', steps: [{ loop: 9, calls: [shell('true')] }] },
 ]
@@ -104,6 +109,21 @@ test('a cancel from the second ends both with 130, by Ctrl-C or by name', async 
     t.strictSame(await Promise.all([first.ended, second.ended]), [130, 130], how)
     t.match(first.printed(), /cancelled/)
   }
+})
+
+test('a terminal that goes away takes no run with it: attach finds it and sees it whole (CL-02)', async (t) => {
+  const first = start(t, '--json', '--auto', 'be left')
+  await first.saw(/begun/)
+  first.child.kill('SIGHUP')
+  t.equal(await first.ended, 130)
+  const second = start(t, 'attach', '--json', idIn(first))
+  await second.saw(/Before/)
+  await writeFile(join(system.project, 'left'), '')
+  t.equal(await second.ended, 0)
+  const [seen, alsoSeen] = [toLines(first.printed()).filter(isFact), toLines(second.printed()).filter(isFact)]
+  t.ok(seen.length > 0)
+  t.strictSame(alsoSeen.slice(0, seen.length), seen, 'what the first saw, from the beginning')
+  t.match(alsoSeen.at(-1), { type: 'run_finished', payload: { status: 'completed' } })
 })
 
 test('a run that has ended is shown, and its outcome is the exit code', async (t) => {
