@@ -22,7 +22,7 @@ const unreachable: { title: string; env: NodeJS.ProcessEnv; code: number; says: 
     title: 'no model',
     env: { OPENAI_API_KEY: '', OPENAI_BASE_URL: '', CODEGEN_MODEL: '' },
     code: 1,
-    says: /OPENAI_API_KEY.*OPENAI_BASE_URL=http.*npm run demo.*codegen status/,
+    says: /OPENAI_API_KEY.*OPENAI_BASE_URL=http.*npm run demo.*codegen daemon restart/,
   },
   {
     title: 'an unknown model',

@@ -93,7 +93,8 @@ test('attach shows a run as if it had been started here; log only shows it', asy
     daemon.asked
       .filter(({ method }) => method === 'initialize')
       .map(({ parameters }) => parameters['can_answer_approvals']),
-    [true, false],
+    // Without a terminal attach answers for nobody.
+    [false, false],
   )
 })
 

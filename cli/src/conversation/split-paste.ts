@@ -62,9 +62,9 @@ function partLength(text: string, mark: string): number {
   return 0
 }
 
-/** Text behind a line's end, and nothing in it that only a key sends. */
+/** Text behind a line's end, and nothing in it that only a key sends; who ends a line with a backslash writes it by hand. */
 function toPiece(text: string): Piece {
   // oxlint-disable-next-line no-control-regex -- keys are control characters
-  const isPasted = /[\r\n][^\r\n]/.test(text) && !/[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]/.test(text)
+  const isPasted = /[\r\n][^\r\n]/.test(text) && !/[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|\\[\r\n]/.test(text)
   return { kind: isPasted ? 'paste' : 'keys', text }
 }

@@ -139,7 +139,8 @@ test('whatever a model writes and however it comes, no word is lost and nothing 
   )
 })
 
-test('no line of prose is wider than the terminal', async () => {
+test('no line of prose is wider than the terminal', async (t) => {
+  for (const line of render(['> ***\n'], 20).split('\n')) t.ok(stringWidth(line) <= 20, 'a rule in a quotation')
   const prose = soup.map((text) => text.replaceAll(/[`~|]/g, ''))
   fc.assert(
     fc.property(prose, fc.integer({ min: 20, max: 120 }), (text, columns) => {

@@ -33,7 +33,8 @@ export function createProseLine(colours: Colours, room: () => number): ProseLine
       held = ''
       before = ''
       paint = found.kind === 'heading' ? colours.bold : plain
-      const { first, rest, text } = toMargin(found, line, colours)
+      const ruleColumns = Math.max(1, Math.min(limits.ruleColumns, room() - quotes * 2))
+      const { first, rest, text } = toMargin(found, line, { colours, ruleColumns })
       const bars = colours.dim('│ ').repeat(quotes)
       const margin = { first: bars + first, rest: bars + rest, columns: quotes * 2 + rest.length }
       // A margin that leaves no room is no margin.
@@ -44,7 +45,11 @@ export function createProseLine(colours: Colours, room: () => number): ProseLine
 }
 
 /** What stands before a line, before those it is broken into, and its text. */
-function toMargin(found: LineKind, line: string, colours: Colours): { first: string; rest: string; text: string } {
+function toMargin(
+  found: LineKind,
+  line: string,
+  { colours, ruleColumns }: { colours: Colours; ruleColumns: number },
+): { first: string; rest: string; text: string } {
   switch (found.kind) {
     case 'heading':
       return { first: '', rest: '', text: found.rest }
@@ -54,7 +59,7 @@ function toMargin(found: LineKind, line: string, colours: Colours): { first: str
       return { first: `${indent}${bullet} `, rest: ' '.repeat(indent.length + bullet.length + 1), text: found.rest }
     }
     case 'rule':
-      return { first: colours.dim('─'.repeat(limits.ruleColumns)), rest: '', text: '' }
+      return { first: colours.dim('─'.repeat(ruleColumns)), rest: '', text: '' }
     case 'text': {
       const indent = found.rest ? found.indent.replaceAll('\t', '    ') : ''
       return { first: indent, rest: indent, text: found.rest || line }

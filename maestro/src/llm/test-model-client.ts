@@ -17,7 +17,7 @@ const quick: ModelBounds = {
   firstByteMsMax: 150,
   silenceMsMax: 150,
   finishMsMax: 100,
-  refusalMsMax: 200,
+  refusalMsMax: 1_000,
 }
 export const body = JSON.stringify({ model: 'm-1', stream: true, messages: [{ role: 'user', content: 'hello' }] })
 export const hello = sendEvents([
