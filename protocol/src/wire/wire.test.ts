@@ -154,7 +154,7 @@ test('a wrong field is refused by its path and nothing is coerced (PR-05)', (t) 
   t.end()
 })
 
-test('a handshake with more than the limits allow is refused (PR-35)', (t) => {
+test('a handshake with more than the limits allow is refused (PR-35, PR-37)', (t) => {
   const hello = {
     client_type: 'cli',
     initial_prompt: 'x',
