@@ -65,8 +65,8 @@ export function createKeys({ input, write, isWriting }: KeysOptions): Keys {
   function release(): void {
     if (!isTaken) return
     isTaken = false
+    // It is read on: what waits for keys is all that keeps a stopped program alive until it goes on.
     input.setRawMode(false)
-    input.pause()
     write(pasteOff)
   }
 

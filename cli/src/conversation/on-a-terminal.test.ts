@@ -364,6 +364,19 @@ test('a codegend of another version is one sentence and exit 4 at the beginning,
   t.match(stdout, /^codegen: codegen is version 0\.1\.0 [^\n]+\n$/)
 })
 
+test('Ctrl-Z where no shell could bring it back changes nothing', async (t) => {
+  const { codegen, type, saw, answered } = await open(t)
+  await saw(prompt)
+  type('ab')
+  await saw(/> ab\r/)
+  type('\x1a')
+  await saw(/> ab\r/)
+  type('c\r')
+  await answered(/You said 3 characters/)
+  type('\x04')
+  t.equal((await codegen.ended).code, 0)
+})
+
 test('a prompt on the command line loads nothing of the conversation', async (t) => {
   const beside = join(installed.folder, 'cli/dist/codegen-conversation.cjs')
   await rename(beside, `${beside}.away`)

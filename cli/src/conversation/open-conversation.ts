@@ -55,12 +55,15 @@ async function talkAt(options: OpenOptions, stdout: NodeJS.WriteStream): Promise
   const suspend = (): void => {
     keys.release()
     process.kill(0, 'SIGTSTP')
+    // Reached when it was brought back, or at once where there is no shell that could.
+    setImmediate(goOn)
   }
-  const promptLine = createPromptLine({ screen, colours: terminal.colours, keys, editor, suspend })
-  process.on('SIGCONT', () => {
+  const goOn = (): void => {
     keys.take()
     promptLine.redraw()
-  })
+  }
+  const promptLine = createPromptLine({ screen, colours: terminal.colours, keys, editor, suspend })
+  process.on('SIGCONT', goOn)
   process.on('SIGHUP', leave)
   keys.take()
   const { runCommand } = options
