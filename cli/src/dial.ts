@@ -23,7 +23,7 @@ export function dial(path: string): Promise<Connection | undefined> {
     })
     socket.once('error', (error) => {
       const code = 'code' in error ? error.code : undefined
-      if (code === 'ENOENT' || code === 'ECONNREFUSED') return resolve(undefined)
+      if (code !== undefined && gone.has(code)) return resolve(undefined)
       reject(
         new Failure('server.unreachable', `codegend cannot be reached on ${path}: ${error.message}.`, { cause: error }),
       )
@@ -31,4 +31,6 @@ export function dial(path: string): Promise<Connection | undefined> {
   })
 }
 
+/** ECONNRESET: whoever listened has left before it took us in. */
+const gone = new Set<unknown>(['ENOENT', 'ECONNREFUSED', 'ECONNRESET'])
 const bufferBytes = 64 * 1024

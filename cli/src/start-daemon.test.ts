@@ -1,7 +1,9 @@
-import { execFileSync } from 'node:child_process'
-import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { execFileSync, spawn } from 'node:child_process'
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'tap'
+import { dial } from './dial.ts'
 import { installCodegen, runCodegen } from './test-codegen.ts'
 import type { Test } from './test-codegen.ts'
 
@@ -55,6 +57,29 @@ server.on('error', () => {
 })
 setTimeout(() => server.listen(path, () => appendFileSync(process.env.HOME + '/pids', process.pid + '\\n')), 100)
 `
+
+test(
+  'a codegend that goes while it is being dialled is as good as gone',
+  { skip: process.platform !== 'linux' && 'needs /proc' },
+  async (t) => {
+    const path = join(tmpdir(), `codegen-dial-${process.pid}.sock`)
+    t.teardown(() => rm(path, { force: true }))
+    // It listens and accepts nobody: who dials it waits in its queue.
+    const script = `require('net').createServer().listen(process.argv[1], () => process.kill(process.pid, 'SIGSTOP'))`
+    const leaving = spawn(process.execPath, ['-e', script, path], { stdio: 'ignore' })
+    t.teardown(() => leaving.kill('SIGKILL'))
+    const untilState = (letter: string): void => {
+      const until = `until grep -q '^State:.*${letter}' /proc/${leaving.pid}/status; do sleep 0.01; done`
+      execFileSync('sh', ['-c', until])
+    }
+    untilState('T')
+    const dialled = dial(path)
+    leaving.kill('SIGKILL')
+    // Before the event loop hears of either.
+    untilState('Z')
+    t.equal(await dialled, undefined)
+  },
+)
 
 test('codegend is started when it does not run, says so, and outlives codegen', async (t) => {
   const installed = await install(t, daemon)
