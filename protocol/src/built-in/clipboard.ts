@@ -5,7 +5,7 @@ import { builtInTool } from './built-in-tool.ts'
 /** Reads or replaces the text on the owner's clipboard. */
 export const Clipboard = builtInTool({
   name: 'Clipboard',
-  description: "Read the text on the user's clipboard, or replace it. Reading asks the user each time.",
+  description: "Read or replace the text on the user's clipboard. Reading asks the user each time.",
   parameters: Type.Object(
     {
       action: Type.Enum(['read', 'write'], { type: 'string' }),

@@ -9,10 +9,8 @@ export const Glob = builtInTool({
     'Find files by a glob such as *.ts (at any depth) or src/**/*.{ts,tsx}, newest first, at most 200; what .gitignore names is left out.',
   parameters: Type.Object(
     {
-      pattern: Type.String({ minLength: 1, description: 'The glob, relative to dir_path.' }),
-      dir_path: Type.Optional(
-        Type.String({ minLength: 1, description: 'Folder to look in; default the project root.' }),
-      ),
+      pattern: Type.String({ minLength: 1 }),
+      dir_path: Type.Optional(Type.String({ minLength: 1, description: 'Default: the project root.' })),
     },
     { additionalProperties: false },
   ),

@@ -6,11 +6,11 @@ import { builtInTool } from './built-in-tool.ts'
 export const Grep = builtInTool({
   name: 'Grep',
   description:
-    'Search file contents for a regular expression of ripgrep ((?i) ignores case, \\n spans lines). Returns lines with numbers, by path; binaries, files over 32 MB and what .gitignore names are left out.',
+    'Search file contents for a regular expression of ripgrep ((?i) ignores case, \\n spans lines). Binaries, files over 32 MB and what .gitignore names are left out.',
   parameters: Type.Object(
     {
-      pattern: Type.String({ minLength: 1, description: 'The regular expression.' }),
-      dir_path: Type.Optional(Type.String({ minLength: 1, description: 'Folder or file; default the project root.' })),
+      pattern: Type.String({ minLength: 1 }),
+      dir_path: Type.Optional(Type.String({ minLength: 1, description: 'Folder or file; default: the project root.' })),
       glob: Type.Optional(Type.String({ minLength: 1, description: 'Only files like this, as in Glob.' })),
       context: Type.Optional(Type.Integer({ minimum: 0, maximum: 20, description: 'Lines around each.' })),
       max_results: Type.Optional(Type.Integer({ minimum: 1, maximum: 1000, description: 'Default 100.' })),

@@ -8,7 +8,7 @@ export const ReadFile = builtInTool({
   description: 'Read a text file with line numbers, at most 2000 lines at a time. Read a file before you edit it.',
   parameters: Type.Object(
     {
-      file_path: Type.String({ minLength: 1, description: 'Path, relative to the project root.' }),
+      file_path: Type.String({ minLength: 1, description: 'Relative to the project root.' }),
       offset: Type.Optional(Type.Integer({ minimum: 1, description: 'First line, from 1.' })),
       limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 2000, description: 'How many lines.' })),
     },

@@ -8,8 +8,8 @@ export const ReadFolder = builtInTool({
   description: 'List a folder, sorted, what .gitignore names left out; folders end in /. At most 1000 entries.',
   parameters: Type.Object(
     {
-      dir_path: Type.String({ minLength: 1, description: 'Path, relative to the project root.' }),
-      depth: Type.Optional(Type.Integer({ minimum: 1, maximum: 10, description: 'Levels to go down; default 1.' })),
+      dir_path: Type.String({ minLength: 1, description: 'Relative to the project root.' }),
+      depth: Type.Optional(Type.Integer({ minimum: 1, maximum: 10, description: 'Levels; default 1.' })),
     },
     { additionalProperties: false },
   ),

@@ -7,11 +7,11 @@ import { builtInTool } from './built-in-tool.ts'
 export const Shell = builtInTool({
   name: 'Shell',
   description:
-    'Run a command with sh -c in the project. No terminal and no standard input; each call starts a fresh shell. Returns stdout and stderr as they came and how it ended; long output is cut in the middle and kept whole in a file.',
+    'Run a command with sh -c: no terminal, no standard input, a fresh shell for each call. Returns stdout and stderr as they came and how it ended; long output is cut in the middle and kept whole in a file.',
   parameters: Type.Object(
     {
-      command: Type.String({ minLength: 1, description: 'The command line.' }),
-      cwd: Type.Optional(Type.String({ description: 'Folder to run in; default the project root.' })),
+      command: Type.String({ minLength: 1 }),
+      cwd: Type.Optional(Type.String({ description: 'Default: the project root.' })),
       timeout_ms: Type.Optional(
         Type.Integer({ minimum: 1, maximum: limits.toolCallMsMax, description: 'Default 120000, at most 600000.' }),
       ),

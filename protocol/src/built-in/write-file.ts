@@ -5,12 +5,11 @@ import { builtInTool } from './built-in-tool.ts'
 /** Creates or replaces a whole file. */
 export const WriteFile = builtInTool({
   name: 'WriteFile',
-  description:
-    'Create a file or replace all of it; folders are made as needed. Prefer Edit for a change to an existing file. Returns the diff.',
+  description: 'Create a file or replace all of it; folders are made. Prefer Edit to change a file.',
   parameters: Type.Object(
     {
-      file_path: Type.String({ minLength: 1, description: 'Path, relative to the project root.' }),
-      content: Type.String({ description: 'The whole new content.' }),
+      file_path: Type.String({ minLength: 1, description: 'Relative to the project root.' }),
+      content: Type.String(),
     },
     { additionalProperties: false },
   ),
