@@ -94,6 +94,7 @@ test('either may answer: the first answer counts, and the other terminal says wh
     t.strictSame(await Promise.all([first.ended, second.ended, looking.ended]), [0, 0, 0], answering)
     for (const one of [first, second, looking]) t.match(one.printed(), /That was all/)
     t.notMatch(by.printed(), /elsewhere/)
+    t.equal(other.printed().match(/elsewhere/g)?.length, 1, 'once')
   }
 })
 

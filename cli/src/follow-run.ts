@@ -16,6 +16,8 @@ export type FollowOptions = {
   terminal: Terminal
   /** Answers questions; without it this client only watches. */
   questions?: Pick<Questions, 'ask' | 'resolved'>
+  /** `begin` changes nothing, so it may be asked again. */
+  onlyLooks?: boolean
   /** Where to stop although the run goes on. */
   until?: (event: RunEvent) => boolean
 }
@@ -46,7 +48,7 @@ export function followRun(options: FollowOptions): Following {
   const onStart = (): void => terminal.note('starting codegend, which stays in the background')
   const connect = (): Promise<Client> => connectToDaemon({ events, onStart })
 
-  async function beginRun(): Promise<Client> {
+  async function beginRun(losses = 0): Promise<Client> {
     try {
       const first = await connect()
       client = first
@@ -54,6 +56,7 @@ export function followRun(options: FollowOptions): Following {
       begun.resolve()
       return first
     } catch (thrown) {
+      if (!isClosed && (await mayBeginAgain(thrown, losses, { ...options, ...shown }))) return beginRun(losses + 1)
       begun.reject(thrown)
       view.refused?.(toFailure(thrown))
       throw thrown
@@ -91,9 +94,20 @@ export function followRun(options: FollowOptions): Following {
     client?.close()
   }
 
-  // Whoever waits for it hears of it; else nobody does.
   begun.promise.catch(() => undefined)
   return { ended: follow().finally(() => view.close?.()), cancel, say, close }
+}
+
+/** A codegend that is restarted may close the connection before it answers; what changes nothing is then asked of the next one. */
+async function mayBeginAgain(
+  thrown: unknown,
+  losses: number,
+  { onlyLooks, place }: Pick<FollowOptions, 'onlyLooks'> & { place: Place },
+): Promise<boolean> {
+  const wasClosed = toFailure(thrown).code === 'client.closed'
+  if (!onlyLooks || !wasClosed || place.lastEventId !== undefined || losses >= limits.reconnectsMax) return false
+  await pause(limits.reconnectPauseMs)
+  return true
 }
 
 async function attachAgain(connect: () => Promise<Client>, place: Place): Promise<Client> {

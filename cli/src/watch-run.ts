@@ -29,13 +29,15 @@ export type WatchOptions = {
 /** Shows a run on this terminal until it ends, and tells how it ended. */
 export async function watchRun(options: WatchOptions): Promise<ExitCode> {
   const { terminal, begin, answersQuestions, startedHere, until } = options
-  const view = toView(options)
+  const asks = answersQuestions && (startedHere || hasKeyboard())
+  const view = toView({ ...options, asks })
   const questions: Questions = createQuestions(terminal, () => interrupts?.interrupt())
   const following = followRun({
     begin,
     view,
     terminal,
-    ...(answersQuestions && (startedHere || hasKeyboard()) ? { questions } : {}),
+    onlyLooks: !startedHere,
+    ...(asks ? { questions } : {}),
     ...(until ? { until } : {}),
   })
   const interrupts = answersQuestions ? handleInterrupts(following, terminal) : undefined
@@ -46,7 +48,7 @@ export async function watchRun(options: WatchOptions): Promise<ExitCode> {
   return exitCodeOf(outcome, { interrupted: interrupts?.interrupted ?? false, deniedWithoutTerminal })
 }
 
-function toView({ terminal, json, quiet, elapsedMs }: WatchOptions): RunView {
+function toView({ terminal, json, quiet, elapsedMs, asks }: WatchOptions & { asks: boolean }): RunView {
   if (json) return createJsonView(terminal)
-  return quiet ? createQuietView(terminal) : createHumanView({ terminal, elapsedMs })
+  return quiet ? createQuietView(terminal) : createHumanView({ terminal, elapsedMs, asks })
 }

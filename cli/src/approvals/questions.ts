@@ -89,7 +89,8 @@ function toReason({ tool_id }: ApprovalQuestion, resolution: Resolution | undefi
   if (resolution?.tool_id !== tool_id) return 'no answer is needed any more'
   const by = toOneLine(resolution.by, limits.toolLabelCharactersMax)
   if (resolution.outcome === 'allowed') return `answered elsewhere: yes, by ${by}`
-  return resolution.outcome === 'denied' ? `answered elsewhere: no, by ${by}` : 'no answer is needed any more'
+  if (resolution.outcome === 'denied') return `answered elsewhere: no, by ${by}`
+  return resolution.outcome === 'expired' ? 'nobody answered in time' : 'no answer is needed any more'
 }
 
 type Kind = ApprovalQuestion['options'][number]['kind']

@@ -40,7 +40,7 @@ export function startTurn(options: TurnOptions): Turn {
   const startedAt = performance.now()
   const { terminal, typed } = withDraftLine(options)
   const questions = createQuestions(terminal, interrupt, () => keys.keyboard)
-  const view = createHumanView({ terminal, elapsedMs: () => performance.now() - startedAt })
+  const view = createHumanView({ terminal, elapsedMs: () => performance.now() - startedAt, asks: true })
   const following = followRun({ begin, view, terminal, questions })
   const stopped = Promise.withResolvers<'late'>()
   const saying: Promise<void>[] = []

@@ -18,11 +18,14 @@ export type HumanViewOptions = {
   terminal: Terminal
   /** Milliseconds the run has taken by now; undefined where nobody knows. */
   elapsedMs(): number | undefined
+  /** The run's questions are put here too, and say themselves how they ended. */
+  asks?: boolean
   clock?: Clock
 }
 
 /** Shows a run to a person: text as it comes, a line a call, the diff of an edit, and at the end what it took. */
-export function createHumanView({ terminal, elapsedMs, clock = systemClock }: HumanViewOptions): RunView {
+export function createHumanView(options: HumanViewOptions): RunView {
+  const { terminal, elapsedMs, asks = false, clock = systemClock } = options
   const waits = createWaits(terminal, clock)
   const transcript = createTranscript(terminal)
   const speech = createSpeech(terminal, transcript)
@@ -59,7 +62,8 @@ export function createHumanView({ terminal, elapsedMs, clock = systemClock }: Hu
     input: (payload) => transcript.print('text', `> ${toOneLine(textAt(payload, 'content'), 500)}\n`),
     approval_requested: waits.questionPut,
     approval_resolved(payload) {
-      const end = waits.questionOver(payload) ? toAnswerFromElsewhere(payload) : ''
+      const wasSeen = waits.questionOver(payload)
+      const end = wasSeen && !asks ? toAnswerFromElsewhere(payload) : ''
       if (end) transcript.remark(end)
     },
     run_status(payload) {
