@@ -13,7 +13,7 @@ export const layers: Readonly<Record<string, Layer>> = {
   'plugins/*': { packages: ['plugins/kit', 'protocol'], leaves: ['limits'], folders: {} },
   daemon: {
     packages: ['protocol', 'tracing', 'plugins/kit'],
-    leaves: ['config', 'log', 'log-line', 'log-reader', 'metrics', 'limits', 'nearest-word'],
+    leaves: ['config', 'crash-points', 'log', 'log-line', 'log-reader', 'metrics', 'limits', 'nearest-word'],
     folders: {
       link: ['calls'],
       local: ['calls', 'plugins', 'link'],
@@ -40,7 +40,7 @@ export const layers: Readonly<Record<string, Layer>> = {
   },
   maestro: {
     packages: ['protocol', 'tracing'],
-    leaves: ['config', 'log', 'metrics', 'limits', 'model-prices'],
+    leaves: ['config', 'crash-points', 'log', 'metrics', 'limits', 'model-prices'],
     folders: {
       http: ['runs', 'executors', 'safeguards'],
       executors: ['runs'],

@@ -23,6 +23,7 @@ import { createPluginHost } from '#plugins/host'
 import type { PluginHost } from '#plugins/host'
 import { builtInPlugins } from './built-in.ts'
 import type { Config } from './config.ts'
+import { reach } from './crash-points.ts'
 import type { Log } from './log.ts'
 
 /** Everything that has to do with running tools on this machine. */
@@ -111,6 +112,7 @@ function journaledGroups(groups: ProcessGroups, journal: Journal, log: Log): Pro
       const { startTime } = group
       try {
         if (startTime !== undefined) journal.append({ kind: 'process', toolId, pid, startTime })
+        reach('process-noted')
       } catch (error) {
         // The process runs already and is still ended by this codegend; only the next one would not know it.
         log.error('a process could not be written to the journal', error, { toolId })

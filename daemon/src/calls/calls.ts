@@ -2,6 +2,7 @@ import { Failure } from '@codegen/protocol/failure'
 import { limits as protocolLimits } from '@codegen/protocol/limits'
 import type { CancelTool, RunTool, ToolResult } from '@codegen/protocol/wire'
 import type { RemoteRoot } from '#config'
+import { reach } from '#crash-points'
 import type { Journal } from '#journal/journal'
 import { limits } from '#limits'
 import type { PluginHost } from '#plugins/host'
@@ -67,6 +68,7 @@ export function createCalls(options: CallsOptions): Calls {
       if (open.has(call.tool_id) || stopped) return
       const refusal = known ? undefined : noteReceived(call, options)
       if (refusal) return finish(call, refusal, options)
+      if (!known) reach('call-noted')
       if (open.size >= limits.openCallsMax) return finish(call, tooMany, options)
       const controller = new AbortController()
       open.set(call.tool_id, { generationId: call.generation_id, controller, done: live(call, controller) })
@@ -86,6 +88,7 @@ export function createCalls(options: CallsOptions): Calls {
       }
     },
     stored(toolId) {
+      reach('result-stored')
       if (journal.calls.has(toolId)) journal.append({ kind: 'stored', toolId })
     },
     openCount: () => open.size,
@@ -107,7 +110,10 @@ async function perform(call: RunTool, { lanes, ...turn }: Turn, options: CallsOp
   const { journal, log } = options
   try {
     const prepared = { call, ...turn, ...(await within(prepareCall(call, options), limits.prepareMsMax)) }
-    const started = (): void => journal.append({ kind: 'started', toolId: call.tool_id })
+    const started = (): void => {
+      journal.append({ kind: 'started', toolId: call.tool_id })
+      reach('call-started')
+    }
     const waiting = untilStopped(turn.cancelled)
     const work = (): Promise<Ending> => {
       waiting.end()
@@ -135,13 +141,16 @@ function finish(call: RunTool, ending: Ending, { journal, reports, log }: CallsO
   const result: ToolResult = { tool_id, generation_id, ...ending }
   const { status, duration_ms: durationMs } = ending
   log.info('call', { tool: call.tool_name, toolId: tool_id, run: generation_id, status, durationMs })
+  reach('call-ended')
   try {
     journal.append({ kind: 'finished', toolId: tool_id, result })
+    reach('result-noted')
   } catch (error) {
     // The result is still true, and Maestro is where it is kept.
     log.error('a result could not be written to the journal', error, { toolId: tool_id })
   }
   reports.result(result)
+  reach('result-sent')
 }
 
 /** A call that cannot be written down is not run: nobody could tell later whether it was. */

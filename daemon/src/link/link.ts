@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { Failure, toFailure } from '@codegen/protocol/failure'
 import { closeCodes } from '@codegen/protocol/wire'
 import type { Handshake, MaestroFrame } from '@codegen/protocol/wire'
+import { reach } from '#crash-points'
 import type { Log } from '#log'
 import { limits } from '#limits'
 import { serveConnection } from './connection.ts'
@@ -119,7 +120,9 @@ async function connectOnce(parts: Parts): Promise<Ended> {
   const end = await serveConnection(socket, parts.handshake(identity.epochOf(shown)), {
     welcomed(connection) {
       const { epoch } = connection.welcome
+      reach('welcome-received')
       identity.saveEpoch(shown, epoch)
+      reach('welcomed')
       log.info('connected', { server: shown, epoch })
       parts.connected(connection)
       states.become({ kind: 'connected', level, epoch, connection })

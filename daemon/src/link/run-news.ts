@@ -1,6 +1,7 @@
 import { Failure, isFailureCode } from '@codegen/protocol/failure'
 import type { RunEvent, RunFinished, RunStarted, Welcome, WireError } from '@codegen/protocol/wire'
 import { limits } from '#limits'
+import { reach } from '#crash-points'
 import { awaitLastEvents } from './await-last-events.ts'
 import { requestCancel, subscribe } from './run-requests.ts'
 import type { RunParts } from './run-requests.ts'
@@ -83,6 +84,7 @@ function begin(parts: RunParts, clientRef: string, run: StartedRun): void {
   const { known, outbox, starts } = parts
   outbox.stored(`start_run:${clientRef}`)
   known.begin({ clientRef, ...run })
+  reach('run-begun')
   starts.started(clientRef, run)
   if (!starts.takeAbandoned(clientRef)) return
   // What the server says against it is that the run has ended already.

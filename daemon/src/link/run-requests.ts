@@ -3,6 +3,7 @@ import { Failure, toFailure } from '@codegen/protocol/failure'
 import { limits } from '@codegen/protocol/limits'
 import type { RunInput } from '@codegen/protocol/wire'
 import type { KnownRuns } from '#calls/known-runs'
+import { reach } from '#crash-points'
 import { holdUntilOpen } from './held-viewer.ts'
 import type { Outbox } from './outbox.ts'
 import type { StartTraces } from './start-traces.ts'
@@ -93,6 +94,7 @@ async function startRun(parts: RunParts, { parameters, viewer, signal }: StartWi
   const started = starts.wait(client_ref, begun, signal)
   if (payload) {
     known.expect({ clientRef: client_ref, root: payload.cwd, mode: payload.mode })
+    reach('start-noted')
     outbox.keep({ type: 'start_run', payload })
   }
   try {

@@ -2,6 +2,7 @@ import { Failure, toFailure } from '@codegen/protocol/failure'
 import { limits as protocolLimits } from '@codegen/protocol/limits'
 import { closeCodes, protocolVersion } from '@codegen/protocol/wire'
 import type { Handshake } from '@codegen/protocol/wire'
+import { reach } from '#crash-points'
 import { toFrameText } from './frames.ts'
 import type { ConnectionPorts, ExecutorRecord, Greeted } from './ports.ts'
 import { sendError } from './send-error.ts'
@@ -23,6 +24,7 @@ export async function greet(ports: ConnectionPorts, handshake: Handshake): Promi
   }
   const record = toRecord(ports, handshake)
   const claim = await ports.store.claim(record, handshake.executor?.epoch)
+  reach('claimed')
   if (claim.kind === 'superseded') throw new SupersededFailure(claim.epoch)
   if (claim.kind === 'forbidden') {
     throw new Failure('server.forbidden', `The executor id ${record.executorId} belongs to another token.`)
@@ -37,6 +39,7 @@ export async function greet(ports: ConnectionPorts, handshake: Handshake): Promi
     runs: claim.runs,
   }
   if (record.level === 1) welcome(ports, greeted)
+  reach('welcomed')
   return greeted
 }
 

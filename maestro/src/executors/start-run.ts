@@ -1,6 +1,7 @@
 import { Failure } from '@codegen/protocol/failure'
 import { limits as protocolLimits } from '@codegen/protocol/limits'
 import type { RunFactOf, RunLimits, StartRun } from '@codegen/protocol/wire'
+import { reach } from '#crash-points'
 import { bootstrapEntries } from '#runs/call-entries'
 import { digestOf, toSystemPrompt } from '#runs/context'
 import { toCarriedRecap, toConversation } from '#runs/conversation'
@@ -36,11 +37,14 @@ export async function startRun(ports: ConnectionPorts, asked: RunStart): Promise
   const model =
     start.model ?? (await ports.brain.model.defaultModel(AbortSignal.timeout(protocolLimits.localRequestMs)))
   const run = await toNewRun(ports, asked, model)
+  reach('start-open')
   const outcome = await ports.store.start(run)
+  reach('started')
   if (outcome.kind === 'superseded')
     throw new Failure('executor.superseded', 'This connection does not own its executor any more.')
   if (greeted.level === 1 && !asked.queued)
     confirm(ports, start.client_ref, outcome.kind === 'duplicate' ? { ...outcome, duplicate: true } : run)
+  reach('confirmed')
   if (outcome.kind === 'duplicate') return
 
   const entries = run.entries.map((entry, index) => ({ ...entry, position: index + 1 }))

@@ -1,3 +1,4 @@
+import { reach } from '#crash-points'
 import type { Claim, ClaimedRun, ExecutorRecord } from '#executors/ports'
 import type { Database, Query } from './database.ts'
 
@@ -46,6 +47,7 @@ export function claimExecutor(database: Database, start: ClaimStart): Promise<Cl
       }))
       await query({ text: claimedEntriesSql, values: [teamId, JSON.stringify(entries)] })
     }
+    reach('claim-open')
     return { kind: 'claimed', epoch, runs: rows.map(toClaimedRun) }
   })
 }

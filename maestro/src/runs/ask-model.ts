@@ -1,3 +1,4 @@
+import { reach } from '#crash-points'
 import { askUninterrupted } from './ask-uninterrupted.ts'
 import { compact } from './compact.ts'
 import { isFull } from './compaction-plan.ts'
@@ -22,6 +23,7 @@ export async function askModel(drive: Drive): Promise<boolean> {
   drive.outlet.flush()
   if (answer === 'interrupted') return true
   if (answer.kind === 'answer') {
+    reach('answered')
     drive.stage(answerEntries(drive, { answer, request }))
     return true
   }

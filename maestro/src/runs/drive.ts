@@ -1,4 +1,5 @@
 import type { RunFactOf, RunTool, ToolResult } from '@codegen/protocol/wire'
+import { reach } from '#crash-points'
 import type { Dialect } from './dialect.ts'
 import { dialectNamed } from './dialects.ts'
 import { EventOutlet } from './event-outlet.ts'
@@ -153,6 +154,7 @@ export class Drive {
     const startMs = this.ports.now()
     const outcome = await this.ports.log.finish({ ...this.key, epoch: this.#epoch, length, entries, summary, inputs })
     this.ports.observer.appended(this.ports.now() - startMs)
+    if (outcome === 'finished') reach('end-recorded')
     this.outlet.facts(outcome === 'finished' ? entries : [])
     if (outcome === 'lost') this.release()
     if (outcome !== 'finished') return outcome
@@ -185,9 +187,15 @@ export class Drive {
     const startMs = this.ports.now()
     const owned = await this.ports.log.append({ ...this.key, epoch: this.#epoch, length, entries, summary })
     this.ports.observer.appended(this.ports.now() - startMs)
-    if (owned) this.outlet.facts(entries)
+    if (owned) this.#show(entries)
     else this.release()
     return owned
+  }
+
+  #show(entries: readonly SavedEntry[]): void {
+    reach('appended')
+    this.outlet.facts(entries)
+    reach('published')
   }
 }
 

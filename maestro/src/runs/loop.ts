@@ -1,5 +1,6 @@
 import { toEventId } from '@codegen/protocol/ids'
 import type { RunFactOf } from '@codegen/protocol/wire'
+import { reach } from '#crash-points'
 import { askModel } from './ask-model.ts'
 import { bootstrapEntries, requestEntries } from './call-entries.ts'
 import { toRunTool } from './drive.ts'
@@ -58,7 +59,9 @@ async function performStep(drive: Drive, step: Exclude<Step, { kind: 'done' }>):
 /** Commits what is staged, then sends the calls among it. */
 async function sendStaged(drive: Drive): Promise<boolean> {
   if (!(await drive.commit())) return false
+  reach('calls-recorded')
   sendOpenCalls(drive)
+  reach('calls-sent')
   return true
 }
 
@@ -90,6 +93,7 @@ async function finish(drive: Drive, ending: Ending): Promise<boolean> {
   if (drive.ending) drive.fail(ending)
   takeInputs(drive, drive.inputs)
   const fact = toFinished(drive.run, ending)
+  reach('end-open')
   const outcome = await drive.finish(unshown(fact))
   if (outcome === 'lost') return false
   if (outcome === 'input-waits') {

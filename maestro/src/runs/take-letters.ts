@@ -1,5 +1,6 @@
 import { toToolStatus } from '@codegen/protocol/wire'
 import type { ToolResult } from '@codegen/protocol/wire'
+import { reach } from '#crash-points'
 import type { Drive, Letter } from './drive.ts'
 import { unshown } from './log-entry.ts'
 import type { LogEntry } from './log-entry.ts'
@@ -35,6 +36,7 @@ function takeLetter(drive: Drive, letter: Letter): void {
 }
 
 function takeResult(drive: Drive, result: ToolResult): void {
+  reach('result-received')
   const acknowledge = (): void => drive.hands.stored(`tool_result:${result.tool_id}`)
   const call = drive.run.openCalls.get(result.tool_id)
   // A repeat of a result that is on record, or one that came too late: acknowledged, without effect.
