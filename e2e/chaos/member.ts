@@ -1,0 +1,114 @@
+import { spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { appendFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+
+/** How a process of the system is started. */
+export type MemberStart = {
+  readonly name: string
+  /** Its program, a file of the checkout. */
+  readonly program: string
+  readonly args: readonly string[]
+  /** Its environment, made anew for each start. */
+  env(incarnation: number): NodeJS.ProcessEnv
+  /** Where what it prints goes. */
+  readonly logFile: string
+  /** The line of its standard output that says it is ready; without one it is ready at once. */
+  readonly readyLine?: RegExp
+  /** It has ended, by whatever: a signal, a crash point, by itself. */
+  onGone(gone: { incarnation: number; code: number | null; signal: NodeJS.Signals | null }): void
+}
+
+/** A process that is ended and started again and again. */
+export type Member = {
+  readonly name: string
+  readonly incarnation: () => number
+  readonly pid: () => number | undefined
+  readonly isUp: () => boolean
+  readonly isPaused: () => boolean
+  /** What the ready line said. */
+  readonly said: () => RegExpExecArray | undefined
+  /** Starts it; resolves when it is ready or has ended. `dieAt`: the crash point it is to die at. */
+  start(dieAt?: string): Promise<void>
+  kill(signal: NodeJS.Signals): void
+  pause(): void
+  resume(): void
+  /** Ends it for good; SIGKILL after a while. Resolves with whether it left by itself. */
+  stop(waitMs: number): Promise<boolean>
+}
+
+const checkout = join(import.meta.dirname, '..', '..')
+const preload = join(import.meta.dirname, 'die-at.ts')
+
+export function createMember(start: MemberStart): Member {
+  let child: ChildProcess | undefined
+  let incarnation = 0
+  let said: RegExpExecArray | undefined
+  let isPaused = false
+
+  const signal = (name: NodeJS.Signals): void => void (child?.pid === undefined || child.kill(name))
+  return {
+    name: start.name,
+    incarnation: () => incarnation,
+    pid: () => child?.pid,
+    isUp: () => child !== undefined && said !== undefined && !isPaused,
+    isPaused: () => isPaused,
+    said: () => said,
+    async start(dieAt) {
+      incarnation += 1
+      const mine = incarnation
+      said = undefined
+      isPaused = false
+      const options = ['--conditions=codegen-source', `--import=${preload}`]
+      const env = { ...start.env(mine), ...(dieAt === undefined ? {} : { CODEGEN_TEST_DIE_AT: dieAt }) }
+      const started = spawn(process.execPath, [...options, join(checkout, start.program), ...start.args], {
+        env,
+        stdio: ['ignore', 'pipe', 'pipe'],
+      })
+      child = started
+      const note = (text: string): void => appendFileSync(start.logFile, text)
+      note(`== ${start.name}.${mine} pid ${started.pid} ${dieAt ?? ''}\n`)
+      started.stderr.setEncoding('utf8').on('data', note)
+      const ready = Promise.withResolvers<void>()
+      createInterface(started.stdout).on('line', (line) => {
+        note(`${line}\n`)
+        said ??= start.readyLine?.exec(line) ?? undefined
+        if (said) ready.resolve()
+      })
+      if (!start.readyLine) {
+        said = /^/.exec('') ?? undefined
+        ready.resolve()
+      }
+      started.once('exit', (code, name) => {
+        note(`== ${start.name}.${mine} ended with ${code ?? name}\n`)
+        child = undefined
+        said = undefined
+        isPaused = false
+        ready.resolve()
+        start.onGone({ incarnation: mine, code, signal: name })
+      })
+      await ready.promise
+    },
+    kill: signal,
+    pause() {
+      isPaused = true
+      signal('SIGSTOP')
+    },
+    resume() {
+      isPaused = false
+      signal('SIGCONT')
+    },
+    async stop(waitMs) {
+      const leaving = child
+      if (!leaving) return true
+      leaving.kill('SIGCONT')
+      leaving.kill('SIGTERM')
+      const timer = setTimeout(() => leaving.kill('SIGKILL'), waitMs)
+      const [, name] = leaving.exitCode === null && leaving.signalCode === null ? await once(leaving, 'exit') : []
+      clearTimeout(timer)
+      return name !== 'SIGKILL'
+    },
+  }
+}

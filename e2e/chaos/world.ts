@@ -1,0 +1,328 @@
+import { spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
+import { createServer } from 'node:net'
+import type { AddressInfo } from 'node:net'
+import { appendFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir, userInfo } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { Redis } from 'ioredis'
+import pg from 'pg'
+import { startScriptedModel } from '@codegen/scripted-model'
+import type { ScriptedModel } from '@codegen/scripted-model'
+import { toEnvironment } from '#demo/environment'
+import { crashPointsInTurn } from './crash-points.ts'
+import { createMember } from './member.ts'
+import type { Member } from './member.ts'
+import type { Random } from './random.ts'
+import { scenario, tickScript } from './scenario.ts'
+import { startTcpProxy } from './tcp-proxy.ts'
+import type { TcpProxy } from './tcp-proxy.ts'
+
+/** One machine with a codegend, and what lies between it and the replicas. */
+export type Machine = {
+  readonly member: Member
+  readonly home: string
+  readonly project: string
+  readonly counterFile: string
+  readonly link: TcpProxy
+  executorId: string
+}
+
+/** Something that took a run from its owner, and when. */
+export type Loss = {
+  readonly at: number
+  readonly kind: 'replica' | 'drain' | 'cut' | 'daemon' | 'freeze' | 'store'
+  /** The replica's incarnation, `<number>.<incarnation>`. */
+  readonly writer?: string
+  readonly executorId?: string
+}
+
+/** The whole system under test. */
+export type World = {
+  readonly folder: string
+  readonly token: string
+  readonly model: ScriptedModel
+  readonly replicas: readonly Member[]
+  readonly machines: readonly Machine[]
+  /** Before the replicas, for whoever asks over HTTP. */
+  readonly front: TcpProxy
+  /** Between the replicas and Postgres. */
+  readonly postgres: TcpProxy
+  readonly redis: RedisServer
+  /** To the database, past the proxy. */
+  readonly database: pg.Client
+  readonly losses: Loss[]
+  /** Times at which no run can be taken over: no replica, or no Postgres. */
+  readonly outages: { from: number; to: number }[]
+  note(text: string): void
+  lose(loss: Omit<Loss, 'at'>): void
+  /** Starts a replica or codegend anew after a while; `dieAt` as in Member.start. */
+  restart(member: Member, afterMs: number, dieAt?: string): void
+  /** From now on what ends stays ended. */
+  letEnd(): void
+  remove(): Promise<void>
+}
+
+export type RedisServer = {
+  readonly url: string
+  flush(): Promise<void>
+  restart(downMs: number): Promise<void>
+  stop(): Promise<void>
+}
+
+export async function createWorld(size: { replicas: number; machines: number }, random: Random): Promise<World> {
+  const folder = await mkdtemp(join(tmpdir(), 'chaos-'))
+  const token = randomBytes(32).toString('hex')
+  const startedAt = performance.now()
+  const logFile = join(folder, 'chaos.log')
+  const note = (text: string): void =>
+    void appendFile(logFile, `${((performance.now() - startedAt) / 1_000).toFixed(3)} ${text}\n`)
+  const model = await startScriptedModel({ scenario })
+  const redis = await startRedis(folder)
+  const { url: databaseUrl, drop } = await makeDatabase()
+  const postgresPort = Number(new URL(databaseUrl).port || 5432)
+  const postgres = await startTcpProxy(() => [postgresPort], random.fork('postgres'))
+  const losses: Loss[] = []
+  const outages: { from: number; to: number }[] = []
+  let isEnding = false
+  const noteOutage = outageKeeper(outages)
+  const pointFor = crashPointsInTurn(random.fork('points'))
+
+  const replicas: Member[] = []
+  const ports = (): number[] => replicas.flatMap((replica) => (replica.said() ? [portOf(replica)] : []))
+  const front = await startTcpProxy(ports, random.fork('front'))
+  const restart = (member: Member, afterMs: number, dieAt?: string): void => {
+    setTimeout(() => {
+      if (isEnding || member.pid() !== undefined) return
+      member.start(dieAt).then(
+        () => noteOutage(ports().length === 0),
+        (thrown: unknown) => note(`${member.name} could not be started: ${String(thrown)}`),
+      )
+    }, afterMs).unref()
+  }
+  for (let number = 1; number <= size.replicas; number += 1) {
+    const state = join(folder, `maestro-${number}`)
+    await mkdir(state, { recursive: true })
+    const member: Member = createMember({
+      name: `maestro-${number}`,
+      program: 'maestro/bin/maestro.js',
+      args: ['--port', '0', '--state', state],
+      env: (incarnation) => ({
+        ...toEnvironment(join(state, 'home'), model.url),
+        DATABASE_URL: throughProxy(databaseUrl, postgres.port, `${number}.${incarnation}`),
+        REDIS_URL: redis.url,
+        MAESTRO_TOKENS: token,
+        MAESTRO_REQUESTS_PER_SECOND: '1000000',
+        CODEGEN_TEST_DEATHS: join(folder, 'deaths'),
+      }),
+      logFile: join(folder, `maestro-${number}.log`),
+      readyLine: /listens on ws:\/\/127\.0\.0\.1:(?<port>\d+)/,
+      onGone({ incarnation, code, signal }) {
+        note(`maestro-${number}.${incarnation} is gone (${code ?? signal})`)
+        losses.push({ at: Date.now(), kind: 'replica', writer: `${number}.${incarnation}` })
+        noteOutage(ports().length === 0)
+        if (!isEnding) restart(member, random.between(100, 900), pointFor(member))
+      },
+    })
+    replicas.push(member)
+  }
+
+  const machines: Machine[] = []
+  for (let number = 1; number <= size.machines; number += 1) {
+    machines.push(await createMachine(number))
+  }
+
+  async function createMachine(number: number): Promise<Machine> {
+    const home = join(folder, `machine-${number}`)
+    const project = join(home, 'project')
+    const state = join(home, 'home')
+    const counterFile = join(home, 'counter')
+    await mkdir(project, { recursive: true })
+    await mkdir(state, { recursive: true })
+    await writeFile(counterFile, '')
+    await writeFile(join(project, 'tick'), tickScript(counterFile))
+    await writeFile(join(project, 'notes.txt'), 'Nothing of note.\n')
+    await writeFile(join(state, 'config.json'), JSON.stringify({ remoteRoots: [{ path: project, mode: 'auto' }] }))
+    const link = await startTcpProxy(ports, random.fork(`link-${number}`))
+    const machine: Machine = {
+      home: state,
+      project,
+      counterFile,
+      link,
+      executorId: '',
+      member: createMember({
+        name: `codegend-${number}`,
+        program: 'daemon/bin/codegend.js',
+        args: [],
+        env: () => ({
+          ...toEnvironment(state, model.url),
+          CODEGEN_MAESTRO_URL: `ws://127.0.0.1:${link.port}/v1/executor`,
+          CODEGEN_TOKEN: token,
+          CODEGEN_TEST_DEATHS: join(folder, 'deaths'),
+        }),
+        logFile: join(folder, `codegend-${number}.log`),
+        onGone({ incarnation, code, signal }) {
+          note(`codegend-${number}.${incarnation} is gone (${code ?? signal})`)
+          losses.push({ at: Date.now(), kind: 'daemon', executorId: machine.executorId })
+          if (!isEnding) restart(machine.member, random.between(50, 400), pointFor(machine.member))
+        },
+      }),
+    }
+    return machine
+  }
+
+  await replicas[0]?.start()
+  const database = new pg.Client({ connectionString: databaseUrl })
+  await database.connect()
+  await watchWriters(database)
+  await Promise.all([...replicas.slice(1), ...machines.map(({ member }) => member)].map((member) => member.start()))
+  for (const machine of machines) machine.executorId = await readExecutorId(machine.home)
+
+  return {
+    folder,
+    token,
+    model,
+    replicas,
+    machines,
+    front,
+    postgres,
+    redis,
+    database,
+    losses,
+    outages,
+    note,
+    lose: (loss) => void losses.push({ at: Date.now(), ...loss }),
+    restart,
+    letEnd() {
+      isEnding = true
+    },
+    async remove() {
+      isEnding = true
+      await Promise.all(machines.map(({ member }) => member.stop(20_000)))
+      await Promise.all(replicas.map((replica) => replica.stop(20_000)))
+      await Promise.all([front, postgres, ...machines.map(({ link }) => link)].map((proxy) => proxy.close()))
+      await database.end()
+      await drop()
+      await redis.stop()
+      await model.stop()
+    },
+  }
+}
+
+function portOf(replica: Member): number {
+  return Number(replica.said()?.groups?.['port'] ?? 0)
+}
+
+/** Which incarnation of which replica wrote each entry, as the database itself saw it. */
+async function watchWriters(database: pg.Client): Promise<void> {
+  await database.query(`
+    CREATE TABLE chaos_writers (generation_id text, position bigint, writer text, written_at timestamptz);
+    CREATE FUNCTION chaos_note_writer() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+      INSERT INTO chaos_writers VALUES (NEW.generation_id, NEW.position, current_setting('chaos.writer', true), clock_timestamp());
+      RETURN NULL;
+    END $$;
+    CREATE TRIGGER chaos_note_writer AFTER INSERT ON run_log FOR EACH ROW EXECUTE FUNCTION chaos_note_writer();`)
+}
+
+function throughProxy(databaseUrl: string, port: number, writer: string): string {
+  const url = new URL(databaseUrl)
+  url.hostname = '127.0.0.1'
+  url.port = String(port)
+  url.searchParams.set('options', `-c chaos.writer=${writer}`)
+  return url.href.replaceAll('+', '%20')
+}
+
+function outageKeeper(outages: { from: number; to: number }[]): (isOut: boolean) => void {
+  let open: { from: number; to: number } | undefined
+  return (isOut) => {
+    if (isOut && !open) outages.push((open = { from: Date.now(), to: Number.POSITIVE_INFINITY }))
+    if (!isOut && open) {
+      open.to = Date.now()
+      open = undefined
+    }
+  }
+}
+
+async function readExecutorId(home: string): Promise<string> {
+  for (;;) {
+    const text = await readFile(join(home, 'executor.json'), 'utf8').catch(() => '')
+    const id = /"executor_id":"(?<id>[^"]+)"/.exec(text)?.groups?.['id']
+    if (id) return id
+    await delay(20)
+  }
+}
+
+async function makeDatabase(): Promise<{ url: string; drop(): Promise<void> }> {
+  const own = new URL(process.env['DATABASE_URL'] ?? 'postgres://127.0.0.1:5432/test')
+  if (own.username === '') own.username = process.env['PGUSER'] ?? process.env['USER'] ?? userInfo().username
+  const server = own.href
+  const name = `codegen_chaos_${randomBytes(6).toString('hex')}`
+  const run = async (statement: string): Promise<void> => {
+    const client = new pg.Client({ connectionString: server })
+    await client.connect()
+    try {
+      await client.query(statement)
+    } finally {
+      await client.end()
+    }
+  }
+  await run(`CREATE DATABASE ${name}`)
+  own.pathname = `/${name}`
+  return { url: own.href, drop: () => run(`DROP DATABASE ${name} WITH (FORCE)`) }
+}
+
+/** A Redis of this world's own, because it is emptied and ended. */
+async function startRedis(folder: string): Promise<RedisServer> {
+  const port = await freePort()
+  let server: ChildProcess | undefined
+  const start = async (): Promise<void> => {
+    const args = ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--dir', folder]
+    server = spawn('redis-server', args, { stdio: 'ignore' })
+    const client = new Redis(port, '127.0.0.1', { retryStrategy: () => 20 })
+    client.on('error', () => undefined)
+    await new Promise<void>((resolve) => client.once('ready', resolve))
+    client.disconnect()
+  }
+  const stop = async (): Promise<void> => {
+    const leaving = server
+    server = undefined
+    if (!leaving || leaving.exitCode !== null) return
+    leaving.kill('SIGKILL')
+    await once(leaving, 'exit')
+  }
+  await start()
+  return {
+    url: `redis://127.0.0.1:${port}`,
+    stop,
+    async flush() {
+      const client = new Redis(port, '127.0.0.1', { retryStrategy: () => null, lazyConnect: true })
+      client.on('error', () => undefined)
+      await client.connect().then(
+        () => client.flushall(),
+        () => undefined,
+      )
+      client.disconnect()
+    },
+    async restart(downMs) {
+      await stop()
+      await delay(downMs)
+      await start()
+    },
+  }
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  server.close()
+  await once(server, 'close')
+  return port
+}
+
+export async function removeFolder(world: World): Promise<void> {
+  await rm(world.folder, { recursive: true, force: true, maxRetries: 5 })
+}
