@@ -89,7 +89,7 @@ export const limits = {
   /** How long one dial may take until Maestro has said welcome. */
   dialMsMax: 15_000,
   /** A link that held this long was a good one: the next dials begin anew with short pauses. */
-  linkSteadyMs: 5_000,
+  linkSteadyMs: 1_000,
   /** How often a server of level 0 is looked at again: it may have been replaced by one of level 1. */
   seedCheckMs: 600_000,
   /** How long a goodbye may take. */

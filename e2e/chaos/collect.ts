@@ -52,7 +52,7 @@ export async function collect(world: World, trials: readonly Trial[]): Promise<F
     claims += entries.filter(({ type }) => type === 'claimed').length
     countCalls(findings, entries)
     noteOutcome(findings, trial, entries)
-    addGaps(findings.gaps, { entries, executorId: trial.machine.executorId }, world)
+    addGaps(findings.gaps, { entries, executorId: trial.machine.executorId, run: trial.name }, world)
     for (const viewer of trial.viewers) judgeViewer(findings, { trial, viewer, entries })
   }
   // Something ran for a run that nobody knows.

@@ -80,13 +80,23 @@ export function createDaemonClient(home: string, signal: AbortSignal): DaemonCli
     for (const [generationId, { viewer }] of watched) if (!viewer.order.isEnded()) await attach(generationId, viewer)
   }
 
+  const attaching = new Set<string>()
+  /** The connection that is attached to a run; a second attachment would show everything twice. */
+  const attached = new Map<string, Peer<DaemonMethods>>()
   async function attach(generationId: string, viewer: Viewer): Promise<void> {
+    if (attaching.has(generationId) || (peer && attached.get(generationId) === peer)) return
+    attaching.add(generationId)
+    await attachOnce(generationId, viewer).finally(() => attaching.delete(generationId))
+  }
+
+  async function attachOnce(generationId: string, viewer: Viewer): Promise<void> {
     while (!signal.aborted && !viewer.order.isEnded()) {
       viewer.reads += 1
       const after = viewer.order.last()
       try {
         const there = await connected()
         await there.request('run/attach', { generation_id: generationId, ...(after ? { after } : {}) })
+        attached.set(generationId, there)
         return
       } catch {
         await delay(100)
@@ -102,6 +112,7 @@ export function createDaemonClient(home: string, signal: AbortSignal): DaemonCli
           const there = await connected()
           const { generation_id } = await there.request('run/start', parameters)
           const { viewer } = watch(generation_id)
+          attached.set(generation_id, there)
           // Whoever asked is attached; where that connection is gone already, nobody has heard of it.
           if (peer !== there) attach(generation_id, viewer).catch(() => undefined)
           return viewer

@@ -83,7 +83,7 @@ export async function strikeUntil(signal: AbortSignal, world: World, random: Ran
   const underWay = new Map<string, Promise<void>>()
   const total = faults.reduce((sum, { weight }) => sum + weight, 0)
   for (;;) {
-    await delay(random.between(50, 400), undefined, { signal }).catch(() => undefined)
+    await delay(random.between(100, 800), undefined, { signal }).catch(() => undefined)
     if (signal.aborted) break
     let at = random.next() * total
     const fault = faults.find(({ weight }) => (at -= weight) < 0) ?? faults[0]
@@ -109,8 +109,10 @@ export async function heal(world: World): Promise<void> {
   world.front.cut(false)
 }
 
+/** Now and then the last one goes too; most of the time a run has somewhere to go. */
 function upReplica(world: World, random: Random): Member | undefined {
   const up = world.replicas.filter((replica) => replica.isUp())
+  if (up.length === 1 && !random.chance(0.1)) return undefined
   return up.length > 0 ? random.pick(up) : undefined
 }
 

@@ -2,19 +2,23 @@ import type { LoggedEntry } from './oracle.ts'
 import type { Loss } from './world.ts'
 
 /** How long runs were without an owner, by what took the last one from them. Milliseconds. */
-export type Gaps = { readonly [Kind in Loss['kind'] | 'outage' | 'other']: number[] }
+export type Gaps = { readonly [Kind in Loss['kind'] | 'outage' | 'other']: Gap[] }
+
+/** One of them, and where. */
+export type Gap = { readonly ms: number; readonly run: string; readonly position: number; readonly at: number }
 
 export function noGaps(): Gaps {
-  return { replica: [], drain: [], cut: [], daemon: [], freeze: [], store: [], outage: [], other: [] }
+  return { replica: [], drain: [], cut: [], daemon: [], freeze: [], outage: [], other: [] }
 }
 
 /**
- * From each loss of an owner to the claim of the next one. Where nobody could have claimed, because no replica or no database was there, it counts as an
+ * From the first loss after a claim to the next claim, by the worst of what was lost meanwhile: a codegend that has to start first takes longer than a
+ * replica that is gone, and a silence has to be noticed. Where nobody could have claimed, because no replica or no database was there, it counts as an
  * outage.
  */
 export function addGaps(
   gaps: Gaps,
-  { entries, executorId }: { entries: readonly LoggedEntry[]; executorId: string },
+  { entries, executorId, run }: { entries: readonly LoggedEntry[]; executorId: string; run: string },
   of: { losses: readonly Loss[]; outages: readonly { from: number; to: number }[] },
 ): void {
   let owner = entries[0]
@@ -22,17 +26,19 @@ export function addGaps(
     if (entry.type !== 'claimed') continue
     const { writer, at: since } = owner ?? entry
     owner = entry
-    const loss = of.losses.findLast(
-      (candidate) =>
-        candidate.at <= entry.at &&
-        candidate.at >= since &&
-        (candidate.executorId === executorId || candidate.writer === writer),
+    const losses = of.losses.filter(
+      (loss) => loss.at <= entry.at && loss.at >= since && (loss.executorId === executorId || loss.writer === writer),
     )
-    const ms = loss ? entry.at - loss.at : 0
-    const wasOut = loss && of.outages.some(({ from, to }) => from < entry.at && to > loss.at)
-    gaps[loss ? (wasOut ? 'outage' : loss.kind) : 'other'].push(ms)
+    const kind = worst.find((candidate) => losses.some((loss) => loss.kind === candidate))
+    // A pause alone takes nothing away; what was lost after it does.
+    const first = losses.find((loss) => loss.kind !== 'freeze') ?? losses[0]
+    const gap = { ms: first ? entry.at - first.at : 0, run, position: entry.position, at: entry.at }
+    const wasOut = first && of.outages.some(({ from, to }) => from < entry.at && to > first.at)
+    gaps[wasOut ? 'outage' : (kind ?? 'other')].push(gap)
   }
 }
+
+const worst = ['daemon', 'freeze', 'replica', 'drain', 'cut'] as const
 
 export function percentile(values: readonly number[], share: number): number {
   const sorted = values.toSorted((a, b) => a - b)

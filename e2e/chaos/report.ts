@@ -1,5 +1,6 @@
 import type { Findings } from './collect.ts'
 import { percentile } from './gaps.ts'
+import type { Gap } from './gaps.ts'
 
 /** What else is told of a trial. */
 export type Trialled = {
@@ -34,13 +35,15 @@ export function toReport(findings: Findings, trialled: Trialled): string[] {
   const { viewers, gaps } = findings
   const total = (counts: ReadonlyMap<string, number>): number =>
     [...counts.values()].reduce((sum, count) => sum + count, 0)
-  const gap = (name: string, values: readonly number[]): string =>
-    row(
+  const gap = (name: string, found: readonly Gap[]): string => {
+    const values = found.map(({ ms }) => ms)
+    return row(
       name,
       values.length === 0
         ? 'none'
         : `p50 ${seconds(percentile(values, 0.5))}  p95 ${seconds(percentile(values, 0.95))}  max ${seconds(percentile(values, 1))}  (${values.length})`,
     )
+  }
   const moved = [...gaps.replica, ...gaps.drain, ...gaps.cut]
   const reached = trialled.crashPoints.filter((point) => trialled.deaths.has(point))
   const unreached = trialled.crashPoints.filter((point) => !trialled.deaths.has(point))
@@ -67,6 +70,7 @@ export function toReport(findings: Findings, trialled: Trialled): string[] {
     gap('half-open or paused', gaps.freeze),
     gap('during an outage', gaps.outage),
     gap('for another reason', gaps.other),
+    row('the longest failovers', longest(moved)),
   ]
 }
 
@@ -80,4 +84,9 @@ function listed(counts: ReadonlyMap<string, number>): string {
 
 function seconds(ms: number): string {
   return `${(ms / 1_000).toFixed(2)} s`
+}
+
+function longest(gaps: readonly Gap[]): string {
+  const worst = gaps.toSorted((a, b) => b.ms - a.ms).slice(0, 5)
+  return worst.map(({ ms, run, position }) => `${seconds(ms)} in ${run} at ${position}`).join(', ') || 'none'
 }

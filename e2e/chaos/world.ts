@@ -34,7 +34,7 @@ export type Machine = {
 /** Something that took a run from its owner, and when. */
 export type Loss = {
   readonly at: number
-  readonly kind: 'replica' | 'drain' | 'cut' | 'daemon' | 'freeze' | 'store'
+  readonly kind: 'replica' | 'drain' | 'cut' | 'daemon' | 'freeze'
   /** The replica's incarnation, `<number>.<incarnation>`. */
   readonly writer?: string
   readonly executorId?: string
