@@ -58,7 +58,8 @@ export async function startMaestro(config: Config, log: Log): Promise<Maestro> {
   const runLog = createRunLog(database)
   const store = createExecutorStore(database, server)
   const mintId = (): string => randomUUID()
-  const brain = { model, log: runLog, bus, safeguards, observer, now: () => performance.now(), mintId }
+  const { parkAfterMs } = config
+  const brain = { model, log: runLog, bus, safeguards, observer, parkAfterMs, now: () => performance.now(), mintId }
   const communicator = createExecutorCommunicator({
     brain,
     store,

@@ -95,6 +95,15 @@ export class Connection {
     return this.#state.kind === 'open' ? this.#state.runs.drives() : []
   }
 
+  /** Something happened to a run elsewhere; ignored unless it is parked here. */
+  wake({ teamId, generationId }: RunKey): void {
+    if (this.#state.kind === 'open' && teamId === this.#ports.principal.teamId) this.#state.runs.wake(generationId)
+  }
+
+  parkedCount(): number {
+    return this.#state.kind === 'open' ? this.#state.runs.parkedCount() : 0
+  }
+
   /** Names of commands that its runs have and no entry shows yet. */
   heldCommands(): string[] {
     return this.#state.kind === 'open' ? this.#state.runs.heldCommands() : []

@@ -79,6 +79,9 @@ export type NewRunOutcome =
   | { readonly kind: 'duplicate'; readonly generationId: string; readonly sessionId: string }
   | { readonly kind: 'superseded' }
 
+/** What a run waits for that is parked: its executor, or a person. */
+export type ParkedStatus = 'waiting_executor' | 'waiting_approval'
+
 /** A command for a run, as it waits in its inbox. */
 export type InboxCommand = RunKey & {
   readonly clientRef: string
@@ -113,8 +116,8 @@ export type ExecutorStore = {
   queuedStart(key: RunKey): Promise<QueuedStart | undefined>
   /** Ends a run that nobody has taken up, with its whole log. False when somebody has, or it has ended. */
   endQueued(key: RunKey, entries: readonly LogEntry[], end: RunSummaryChange): Promise<boolean>
-  /** Says that the run waits for its executor. */
-  park(key: RunKey, epoch: number): Promise<void>
+  /** Says what the run waits for, since now; nothing when it has another owner. */
+  park(key: RunKey, epoch: number, status: ParkedStatus): Promise<void>
   /** The ended runs of a conversation, oldest first; undefined when this executor has no such session. */
   conversation(
     teamId: string,

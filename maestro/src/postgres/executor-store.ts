@@ -5,6 +5,7 @@ import type { Claim, ExecutorRecord, ExecutorStore, NewRun, NewRunOutcome } from
 import { EntryInternal } from '#runs/log-entry'
 import type { SavedEntry } from '#runs/log-entry'
 import type { LoadedRun, RunKey } from '#runs/ports'
+import { toWorkedMs } from '#runs/worked-ms'
 import { claimExecutor } from './claim.ts'
 import type { Database } from './database.ts'
 import { commandsOf, writeCommand } from './inbox.ts'
@@ -33,14 +34,15 @@ SELECT $1, $2, entry.index, entry.type, entry.payload::json, entry.shown, entry.
 const earlierSql = `SELECT generation_id, session_id FROM runs WHERE team_id = $1 AND executor_id = $2 AND client_ref = $3`
 
 const loadRunSql = `
-SELECT epoch, level, executor_id, claims, extract(epoch FROM now() - created_at) * 1000 AS age_ms
+SELECT epoch, level, executor_id, claims, extract(epoch FROM now() - created_at) * 1000 AS age_ms, extract(epoch FROM now()) * 1000 AS now_ms
   FROM runs WHERE team_id = $1 AND generation_id = $2`
 const loadLogSql = `
-SELECT position, type, payload, shown, internal FROM run_log WHERE team_id = $1 AND generation_id = $2 ORDER BY position`
+SELECT position, type, payload, shown, internal, extract(epoch FROM created_at) * 1000 AS at_ms
+  FROM run_log WHERE team_id = $1 AND generation_id = $2 ORDER BY position`
 const loadTextsSql = `SELECT digest, body FROM run_texts WHERE team_id = $1 AND digest = ANY ($2)`
 
 const parkSql = `
-UPDATE runs SET status = 'waiting_executor', parked_at = now()
+UPDATE runs SET status = $4, parked_at = now()
  WHERE team_id = $1 AND generation_id = $2 AND epoch = $3 AND finished_at IS NULL`
 
 // What is before the last compaction is in it.
@@ -71,8 +73,8 @@ export function createExecutorStore(database: Database, server: string): Executo
     queuedStarts: (executors, generationId) => queuedStarts(database, executors, generationId),
     queuedStart: (key) => queuedStart(database, key),
     endQueued: (key, entries, end) => endQueued(database, key, { entries, end }),
-    async park(key, epoch) {
-      await database.query({ text: parkSql, values: [key.teamId, key.generationId, epoch] })
+    async park(key, epoch, status) {
+      await database.query({ text: parkSql, values: [key.teamId, key.generationId, epoch, status] })
     },
     async conversation(teamId, executorId, sessionId) {
       const values = [teamId, executorId, sessionId]
@@ -130,11 +132,12 @@ async function loadRun(database: Database, key: RunKey): Promise<LoadedRun> {
   const values = [key.teamId, key.generationId]
   const [runs, log] = await Promise.all([
     database.query<RunRow>({ text: loadRunSql, values }),
-    database.query<LogRow>({ text: loadLogSql, values }),
+    database.query<LogRow & { at_ms: string }>({ text: loadLogSql, values }),
   ])
   const [run] = runs.rows
   if (!run) throw new Failure('run.unknown', `There is no run ${key.generationId}.`)
-  const entries = log.rows.map(toSavedEntry)
+  const timed = log.rows.map((row) => ({ entry: toSavedEntry(row), atMs: Number(row.at_ms) }))
+  const entries = timed.map(({ entry }) => entry)
   const digests = lastDigests(entries)
   const texts = await database.query<{ digest: string; body: string }>({
     text: loadTextsSql,
@@ -149,12 +152,13 @@ async function loadRun(database: Database, key: RunKey): Promise<LoadedRun> {
     teamId: key.teamId,
     claims: run.claims,
     ageMs: Number(run.age_ms),
+    workedMs: toWorkedMs(timed, Number(run.now_ms)),
     systemPrompt: bodies.get(digests.system) ?? '',
     toolsJson: bodies.get(digests.tools) ?? '[]',
   }
 }
 
-type RunRow = { epoch: number; level: number; executor_id: string; claims: number; age_ms: string }
+type RunRow = { epoch: number; level: number; executor_id: string; claims: number; age_ms: string; now_ms: string }
 type LogRow = { position: number; type: string; payload: string; shown: string | null; internal: string | null }
 
 function toSavedEntry(row: LogRow): SavedEntry {

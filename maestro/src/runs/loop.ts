@@ -1,6 +1,7 @@
 import { toEventId } from '@codegen/protocol/ids'
 import type { RunFactOf } from '@codegen/protocol/wire'
 import { askModel } from './ask-model.ts'
+import { awaitPerson } from './await-person.ts'
 import { bootstrapEntries, requestEntries } from './call-entries.ts'
 import { toRunTool } from './drive.ts'
 import type { Drive } from './drive.ts'
@@ -13,13 +14,13 @@ import { takeInputs } from './take-inputs.ts'
 import { takeLetters } from './take-letters.ts'
 
 /**
- * Drives a run until it has ended or belongs to somebody else: take what arrived, decide, do. Nothing is acted on before it is on record, but a
+ * Drives a run until it has ended, is parked, or belongs to somebody else: take what arrived, decide, do. Nothing is acted on before it is on record, but a
  * request to the model may leave while the results it tells of are being written.
  */
 export async function driveRun(drive: Drive): Promise<void> {
   takeLetters(drive)
   // What is to end is cancelled, not asked for again.
-  if (!drive.isReleased && !drive.ending) sendOpenCalls(drive)
+  if (!drive.isReleased && !drive.ending && !drive.wasParked) sendOpenCalls(drive)
   for (;;) {
     takeLetters(drive)
     if (drive.isReleased) return
@@ -27,11 +28,12 @@ export async function driveRun(drive: Drive): Promise<void> {
     if (step.kind === 'done') break
     if (!(await performStep(drive, step))) break
   }
+  if (drive.parked) return
   await drive.commit()
   drive.release()
 }
 
-/** Performs one step; false when the run is no longer this replica's. */
+/** Performs one step; false when the run is parked or no longer this replica's. */
 async function performStep(drive: Drive, step: Exclude<Step, { kind: 'done' }>): Promise<boolean> {
   switch (step.kind) {
     case 'bootstrap':
@@ -48,8 +50,9 @@ async function performStep(drive: Drive, step: Exclude<Step, { kind: 'done' }>):
     case 'cancel-calls':
       return cancelCalls(drive, step.toolIds, step.reason)
     case 'await-results':
-    case 'await-approval':
       return awaitLetters(drive)
+    case 'await-approval':
+      return awaitPerson(drive)
     case 'finish':
       return finish(drive, step.ending)
   }

@@ -165,6 +165,8 @@ export type BrainPorts = {
   readonly bus: EventBus
   readonly safeguards: Safeguards
   readonly observer: Observer
+  /** A run that waits for a person is put out of memory after this. */
+  readonly parkAfterMs: number
   /** Monotonic milliseconds. */
   now(): number
   /** At least 122 random bits. */
@@ -179,8 +181,9 @@ export type LoadedRun = {
   readonly executorId: string
   readonly teamId: string
   readonly claims: number
-  /** How long ago it was started, by Postgres' clock. */
+  /** How long ago it was started, and how much of that it worked (see toWorkedMs), by Postgres' clock. */
   readonly ageMs: number
+  readonly workedMs: number
   readonly systemPrompt: string
   readonly toolsJson: string
 }

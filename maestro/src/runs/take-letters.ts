@@ -96,9 +96,10 @@ function watchQuestion(drive: Drive, fact: Extract<Letter, { kind: 'approval' }>
 function takeCancel(drive: Drive, letter: Extract<Letter, { kind: 'cancel' }>): void {
   const { clientRef, reason, by } = letter
   const { generationId } = drive.key
-  const entries: LogEntry[] = drive.run.cancel
-    ? []
-    : [unshown({ type: 'cancel_requested', payload: { generation_id: generationId, reason, by } })]
+  const entries: LogEntry[] =
+    drive.run.cancel || drive.run.outcome
+      ? []
+      : [unshown({ type: 'cancel_requested', payload: { generation_id: generationId, reason, by } })]
   drive.stage(entries, () => markTaken(drive, [clientRef]))
 }
 

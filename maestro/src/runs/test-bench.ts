@@ -43,6 +43,8 @@ const silent: Observer = {
     runLeft: () => undefined,
   }),
   appended: () => undefined,
+  resultLate: () => undefined,
+  runAbandoned: () => undefined,
 }
 
 /** A log as Postgres would keep it, with its fence; everything else of the drive is real but the model. */
@@ -52,6 +54,7 @@ export function createBench(
     turns?: number
     dialect?: DialectName
     contextTokens?: number
+    parkAfterMs?: number
     /** What is on record already. */
     log?: readonly SavedEntry[]
     results?: (call: RunTool) => string | Partial<ToolResult> | undefined
@@ -121,6 +124,7 @@ export function createBench(
     bus,
     safeguards: { endingOf: (run) => (run.cancel ? { status: 'cancelled', error: undefined } : undefined) },
     observer: silent,
+    parkAfterMs: options.parkAfterMs ?? 60_000,
     now: () => performance.now(),
     mintId: () => `id-${(minted += 1)}`,
   }
@@ -168,6 +172,7 @@ export function createBench(
     toolbelt,
     ports,
     ageMs: 0,
+    workedMs: 0,
     isClaimed: false,
   })
   return {
