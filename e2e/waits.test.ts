@@ -24,6 +24,7 @@ const conversations = [
       { text: 'Done.', expect: [{ results: 1, contains: 'made it' }] },
     ],
   },
+  { name: 'steered', when: 'rather so', steps: [{ text: 'Rather so.', expect: [{ contains: 'made it' }] }] },
 ]
 
 const services = await requireServices(t)
@@ -44,6 +45,9 @@ async function testWaits({ databaseUrl, redisUrl }: Services): Promise<void> {
   const rowOf = async (id: string): Promise<Record<string, unknown>> => {
     const [row] = await query('SELECT * FROM runs WHERE generation_id = $1', id)
     return row ?? {}
+  }
+  const abandon = async (...ids: string[]): Promise<void> => {
+    await query(`UPDATE runs SET parked_at = now() - interval '8 days' WHERE generation_id = ANY ($1)`, ids)
   }
   const untilParked = async (id: string, status: string): Promise<void> => {
     for (;;) {
@@ -78,6 +82,137 @@ async function testWaits({ databaseUrl, redisUrl }: Services): Promise<void> {
       'its executor is sent all that happened, each once',
     )
     t.equal(executor.frames.filter(({ type, payload }) => type === 'run_tool' && isOf(call)(payload)).length, 1)
+  })
+
+  t.test('a question waits through the kill of its server, and is answered by whoever has it then', async (t) => {
+    const doomed = await startReplica(t)
+    const installation = install()
+    const { id, call } = await startAsking(t, doomed, installation)
+    await untilParked(id, 'waiting_approval')
+    await doomed.kill()
+    const again = await dial(t, b, installation, { open: [call['tool_id']] })
+    t.strictSame(await again.receive('run_tool'), call, 'the new owner asks for the same call')
+    await untilParked(id, 'waiting_approval')
+    again.send('approval_resolved', { ...keyOf(call), outcome: 'allowed', by: 'its owner' })
+    answer(again, call, 'made it')
+    t.match(await again.receive('run_finished'), { generation_id: id, status: 'completed', summary: 'Done.' })
+  })
+
+  t.test('a parked run is cancelled from the other replica', async (t) => {
+    const { executor, id, call } = await startAsking(t, a, install())
+    await untilParked(id, 'waiting_approval')
+    t.equal((await b.post(`/v1/runs/${id}/cancel`, { reason: 'enough' })).status, 202)
+    t.match(await executor.receive('cancel_tool'), { ...keyOf(call), reason: 'enough' })
+    executor.send('approval_resolved', { ...keyOf(call), outcome: 'cancelled', by: 'maestro' })
+    executor.send('tool_result', { ...keyOf(call), status: 'cancelled', result: 'ended' })
+    t.match(await executor.receive('run_finished'), { status: 'cancelled', error: { message: 'enough' } })
+  })
+
+  t.test('a parked run that is spoken to is parked again, and what was said is shown in its place', async (t) => {
+    const { executor, id, call } = await startAsking(t, a, install())
+    await untilParked(id, 'waiting_approval')
+    const said = { content: 'rather so', client_ref: 'i-1' }
+    t.equal((await b.post(`/v1/runs/${id}/input`, said)).status, 202)
+    executor.send('approval_resolved', { ...keyOf(call), outcome: 'allowed', by: 'its owner' })
+    answer(executor, call, 'made it')
+    t.match(await executor.receive('run_finished'), { status: 'completed', summary: 'Rather so.' })
+    const { facts } = await readRun(b, id)
+    t.equal(facts.filter(({ type }) => type === 'input').length, 1)
+  })
+
+  t.test('a run waits for its absent executor, and what it waited does not count against its time', async (t) => {
+    const installation = install()
+    const executor = await dial(t, a, installation)
+    const start = { client_ref: 'short', prompt: 'ask me', cwd: '/work', mode: 'auto', limits: { seconds: 100 } }
+    executor.send('start_run', start)
+    const id = String((await executor.receive('run_started'))['generation_id'])
+    await answerBootstrap(executor)
+    const call = await executor.receive('run_tool')
+    await askOwner(executor, call)
+    await untilParked(id, 'waiting_approval')
+    executor.socket.terminate()
+    await untilParked(id, 'waiting_executor')
+    // The question is answered two days later.
+    const aged = `UPDATE run_log SET created_at = created_at - interval '2 days' WHERE generation_id = $1`
+    await query(aged, id)
+    await query(`UPDATE runs SET created_at = created_at - interval '2 days' WHERE generation_id = $1`, id)
+    const again = await dial(t, b, installation, { open: [call['tool_id']] })
+    await again.receive('run_tool', isOf(call))
+    again.send('approval_resolved', { ...keyOf(call), outcome: 'allowed', by: 'its owner' })
+    answer(again, call, 'made it')
+    t.match(await again.receive('run_finished'), { generation_id: id, status: 'completed', summary: 'Done.' })
+  })
+
+  t.test('what nobody comes back for is ended once, and says that nobody knows how its call ended', async (t) => {
+    const installation = install()
+    const { executor, id, call } = await startAsking(t, a, installation)
+    executor.socket.terminate()
+    await untilParked(id, 'waiting_executor')
+    await abandon(id)
+    const { run, facts } = await readRun(b, id)
+    t.match(run, { status: 'failed', error: /Nobody came back for this run for 7 days.*1 open call is unknown/ })
+    const last = facts.filter(({ type }) => type === 'run_finished')
+    t.match(last, [{ payload: { status: 'failed', error: { code: 'run.abandoned' }, usage: { turns: 1 } } }])
+    t.notOk(
+      facts.some(({ type, payload }) => type === 'tool_call_finished' && isOf(call)(payload)),
+      'only the executor ends a call',
+    )
+
+    const again = await dial(t, b, installation, { open: [call['tool_id']] })
+    t.strictSame(again.welcome['runs'], [])
+    const late = lateResults(await figuresOf(b))
+    answer(again, call, 'made it at last')
+    await again.receive('stored', ({ ref }) => ref === `tool_result:${String(call['tool_id'])}`)
+    t.equal(lateResults(await figuresOf(b)), late + 1, 'it is counted')
+    t.match(b.log(), new RegExp(`late result \\(success\\) of the call ${String(call['tool_id'])}`))
+    t.strictSame((await readRun(a, id)).facts, facts, 'and not used')
+  })
+
+  t.test('of many abandoned runs each is ended once, whoever sweeps', async (t) => {
+    const installation = install()
+    const executor = await dial(t, a, installation)
+    const ids: string[] = []
+    for (let index = 0; index < 12; index += 1) ids.push(await startRun(executor, 'ask me'))
+    executor.socket.terminate()
+    for (const id of ids) await untilParked(id, 'waiting_executor')
+    const before = abandoned(await figuresOf(a)) + abandoned(await figuresOf(b))
+    await abandon(...ids)
+    for (const id of ids) t.equal((await readRun(b, id)).facts.filter(({ type }) => type === 'run_finished').length, 1)
+    t.equal(abandoned(await figuresOf(a)) + abandoned(await figuresOf(b)), before + ids.length)
+  })
+
+  t.test('an executor that is connected is told when its parked run was ended elsewhere', async (t) => {
+    const { executor, id } = await startAsking(t, a, install())
+    await untilParked(id, 'waiting_approval')
+    await untilFigure(a, (of) => of('parked') === 1)
+    await abandon(id)
+    t.match(await executor.receive('run_finished'), { generation_id: id, status: 'failed' })
+    await untilFigure(a, (of) => of('parked') === 0)
+    const { facts } = await readRun(b, id)
+    t.strictSame(
+      factsOf(executor, id),
+      facts.map(({ id: event }) => event),
+    )
+    executor.send('goodbye', { reason: 'done' })
+    t.equal((await executor.closed()).code, 1000)
+  })
+
+  t.test('a start that nobody took up ends as well', async (t) => {
+    const installation = install()
+    const executor = await dial(t, a, installation)
+    executor.send('goodbye', { reason: 'done' })
+    await executor.closed()
+    const start = { executor_id: installation.id, prompt: 'ask me', cwd: '/work' }
+    const accepted = await b.post('/v1/runs', start)
+    t.equal(accepted.status, 202)
+    const id = String(JSON.parse(await accepted.text()).generation_id)
+    await abandon(id)
+    const { run, facts } = await readRun(b, id)
+    t.match(run, { status: 'failed', error: /Nobody took this run up for 7 days/ })
+    t.strictSame(
+      facts.map(({ type }) => type),
+      ['run_started', 'run_finished'],
+    )
   })
 }
 
@@ -115,6 +250,15 @@ function factsOf(executor: TestExecutor, generationId: string): string[] {
     .filter(({ type, payload }) => type === 'run_event' && payload['generation_id'] === generationId)
     .map(({ payload }) => String(payload['event_id']))
     .filter((event) => event.endsWith('-0'))
+}
+
+function abandoned(figures: Awaited<ReturnType<typeof figuresOf>>): number {
+  return valueOf(figures, 'maestro_runs_abandoned_total')
+}
+
+function lateResults(figures: Awaited<ReturnType<typeof figuresOf>>): number {
+  const samples = figures.get('maestro_tool_results_late_total')?.samples ?? []
+  return samples.reduce((sum, { value }) => sum + value, 0)
 }
 
 async function figuresOf(maestro: MaestroProcess): Promise<ReturnType<typeof parseExposition>> {

@@ -1,4 +1,4 @@
-import type { Handshake, RunLimits, RunMode } from '@codegen/protocol/wire'
+import type { Handshake, RunFactOf, RunLimits, RunMode } from '@codegen/protocol/wire'
 import type { LogEntry, SavedEntry } from '#runs/log-entry'
 import type { BrainPorts, LoadedRun, RunKey, RunSummaryChange, Toolbelt, WaitingInput } from '#runs/ports'
 
@@ -94,6 +94,27 @@ export type InboxCommand = RunKey & {
 /** What became of a command; `crowded`: too many inputs wait for the run already. */
 export type CommandOutcome = 'written' | 'unknown' | 'finished' | 'crowded'
 
+export type EndsAbandoned = {
+  readonly afterMs: number
+  readonly runsMax: number
+  /** Ids of runs that are left alone. */
+  readonly except: readonly string[]
+  /** Makes a run's last entry out of its log. */
+  toEnd(entries: readonly SavedEntry[]): AbandonedEnd
+}
+
+export type AbandonedEnd = LogEntry & { readonly fact: RunFactOf<'run_finished'> }
+
+export type EndedRun = RunKey & { readonly entry: SavedEntry }
+
+export type AbandonedRuns = {
+  /** How many there were to look at; some may have been moving. */
+  readonly found: number
+  readonly ended: readonly EndedRun[]
+  /** Those whose log this release cannot read: they stay open. */
+  readonly unreadable: readonly (RunKey & { readonly cause: unknown })[]
+}
+
 /** What ExecutorCommunicator needs of Postgres. */
 export type ExecutorStore = {
   /**
@@ -118,6 +139,13 @@ export type ExecutorStore = {
   endQueued(key: RunKey, entries: readonly LogEntry[], end: RunSummaryChange): Promise<boolean>
   /** Says what the run waits for, since now; nothing when it has another owner. */
   park(key: RunKey, epoch: number, status: ParkedStatus): Promise<void>
+  /**
+   * Ends open runs in which nothing has happened for `afterMs`, by Postgres' clock, at most `runsMax`, in one transaction. A row that somebody holds is left
+   * to him; an owner that comes back then finds the run ended.
+   */
+  endAbandoned(ends: EndsAbandoned): Promise<AbandonedRuns>
+  /** Starts that nobody has taken up for `afterMs`, the oldest first. */
+  abandonedStarts(afterMs: number): Promise<readonly QueuedStart[]>
   /** The ended runs of a conversation, oldest first; undefined when this executor has no such session. */
   conversation(
     teamId: string,

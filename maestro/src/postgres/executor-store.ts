@@ -1,18 +1,16 @@
-import { Compile } from 'typebox/compile'
-import { readRunFact } from '@codegen/protocol/wire'
 import { Failure } from '@codegen/protocol/failure'
 import type { Claim, ExecutorRecord, ExecutorStore, NewRun, NewRunOutcome } from '#executors/ports'
-import { EntryInternal } from '#runs/log-entry'
 import type { SavedEntry } from '#runs/log-entry'
 import type { LoadedRun, RunKey } from '#runs/ports'
 import { toWorkedMs } from '#runs/worked-ms'
+import { endAbandoned } from './abandoned-runs.ts'
 import { claimExecutor } from './claim.ts'
 import type { Database } from './database.ts'
 import { commandsOf, writeCommand } from './inbox.ts'
-import { endQueued, queuedStart, queuedStarts, queueStart } from './queued-runs.ts'
+import { abandonedStarts, endQueued, queuedStart, queuedStarts, queueStart } from './queued-runs.ts'
 import { toEntryColumns, unfoldEntries } from './run-log.ts'
-
-const internalReader = Compile(EntryInternal)
+import { toSavedEntry } from './saved-entry.ts'
+import type { LogRow } from './saved-entry.ts'
 
 const startSql = `
 WITH owner AS (
@@ -76,6 +74,8 @@ export function createExecutorStore(database: Database, server: string): Executo
     async park(key, epoch, status) {
       await database.query({ text: parkSql, values: [key.teamId, key.generationId, epoch, status] })
     },
+    endAbandoned: (ends) => endAbandoned(database, ends),
+    abandonedStarts: (afterMs) => abandonedStarts(database, afterMs),
     async conversation(teamId, executorId, sessionId) {
       const values = [teamId, executorId, sessionId]
       const { rows } = await database.query<LogRow & { generation_id: string }>({ text: conversationSql, values })
@@ -159,16 +159,6 @@ async function loadRun(database: Database, key: RunKey): Promise<LoadedRun> {
 }
 
 type RunRow = { epoch: number; level: number; executor_id: string; claims: number; age_ms: string; now_ms: string }
-type LogRow = { position: number; type: string; payload: string; shown: string | null; internal: string | null }
-
-function toSavedEntry(row: LogRow): SavedEntry {
-  // What an older release or another hand wrote is read like anything from outside: an entry that is no fact fails here, by name.
-  const frame = readRunFact(`{"type":${JSON.stringify(row.type)},"payload":${row.payload}}`)
-  if ('unknown' in frame)
-    throw new Failure('run.unreadable', `Log entry ${row.position} has the unknown type "${row.type}".`)
-  const internal = row.internal === null ? null : internalReader.Parse(JSON.parse(row.internal))
-  return { position: row.position, fact: frame, shown: row.shown, internal }
-}
 
 function lastDigests(entries: readonly SavedEntry[]): { system: string; tools: string } {
   const toolbelt = entries.findLast((entry) => entry.fact.type === 'toolbelt')?.fact

@@ -1,5 +1,4 @@
 import { toEventId } from '@codegen/protocol/ids'
-import type { RunFactOf } from '@codegen/protocol/wire'
 import { askModel } from './ask-model.ts'
 import { awaitPerson } from './await-person.ts'
 import { bootstrapEntries, requestEntries } from './call-entries.ts'
@@ -7,11 +6,11 @@ import { toRunTool } from './drive.ts'
 import type { Drive } from './drive.ts'
 import { unshown } from './log-entry.ts'
 import type { Ending } from './ports.ts'
-import type { Run } from './run.ts'
 import { nextStep } from './step.ts'
 import type { Step } from './step.ts'
 import { takeInputs } from './take-inputs.ts'
 import { takeLetters } from './take-letters.ts'
+import { toFinished } from './to-finished.ts'
 
 /**
  * Drives a run until it has ended, is parked, or belongs to somebody else: take what arrived, decide, do. Nothing is acted on before it is on record, but a
@@ -101,24 +100,4 @@ async function finish(drive: Drive, ending: Ending): Promise<boolean> {
   }
   drive.hands.runFinished({ ...fact.payload, last_event_id: toEventId(drive.run.length, 0) })
   return true
-}
-
-function toFinished(run: Run, ending: Ending): RunFactOf<'run_finished'> {
-  const summary = run.lastAnswer?.hasRequests === false ? run.lastAnswer.content : ''
-  return {
-    type: 'run_finished',
-    payload: {
-      generation_id: run.generationId,
-      status: ending.status,
-      summary,
-      usage: {
-        turns: run.turns,
-        input_tokens: run.usage.inputTokens,
-        output_tokens: run.usage.outputTokens,
-        cached_tokens: run.usage.cachedTokens,
-        ...(run.usage.costMicros === undefined ? {} : { cost_micros: run.usage.costMicros }),
-      },
-      ...(ending.error ? { error: ending.error } : {}),
-    },
-  }
 }
