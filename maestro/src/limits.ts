@@ -28,6 +28,8 @@ export const limits = {
   /** Runs that are ended in one transaction. */
   sweptMax: 4,
 
+  /** Answers to questions that may wait for one run's executor. */
+  answersWaitingMax: 20,
   inboxPollMs: 2_000,
   /** How often starts are looked for that no wake-up told of. */
   startsPollMs: 5_000,

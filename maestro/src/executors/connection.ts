@@ -17,6 +17,7 @@ import { runInput } from './run-input.ts'
 import { sendError } from './send-error.ts'
 import { startRun } from './start-run.ts'
 import { takeUp } from './take-up.ts'
+import { toldOfAnswer } from './told-of-answer.ts'
 
 type State =
   | { readonly kind: 'waiting' }
@@ -192,7 +193,7 @@ export class Connection {
         return this.close(closeCodes.policy, 'a second handshake')
       case 'stored':
       case 'error':
-        return
+        return toldOfAnswer(runs.drives(), frame)
     }
   }
 

@@ -1,6 +1,14 @@
 import type { Handshake, RunFactOf, RunLimits, RunMode } from '@codegen/protocol/wire'
 import type { LogEntry, SavedEntry } from '#runs/log-entry'
-import type { BrainPorts, LoadedRun, RunKey, RunSummaryChange, Toolbelt, WaitingInput } from '#runs/ports'
+import type {
+  BrainPorts,
+  LoadedRun,
+  ProposedAnswer,
+  RunKey,
+  RunSummaryChange,
+  Toolbelt,
+  WaitingInput,
+} from '#runs/ports'
 
 /** Who is behind a connection, as its token tells. */
 export type Principal = { readonly teamId: string; readonly name: string }
@@ -89,7 +97,15 @@ export type InboxCommand = RunKey & {
 } & (
     | { readonly type: 'cancel_run'; readonly reason: string }
     | ({ readonly type: 'run_input' } & Pick<WaitingInput, 'content' | 'mode'>)
+    | ({ readonly type: 'approval_answer' } & Pick<ProposedAnswer, 'toolId' | 'optionId'>)
   )
+
+export type AnswerCommand = Extract<InboxCommand, { type: 'approval_answer' }>
+
+/** What became of an answer. `closed`: there is no such question, or it has been answered; `crowded`: too many wait for the run already. */
+export type AnswerOutcome =
+  | { readonly kind: 'written' | 'unknown' | 'finished' | 'closed' | 'crowded' }
+  | { readonly kind: 'no-option'; readonly optionIds: readonly string[] }
 
 /** What became of a command; `crowded`: too many inputs wait for the run already. */
 export type CommandOutcome = 'written' | 'unknown' | 'finished' | 'crowded'
@@ -153,7 +169,9 @@ export type ExecutorStore = {
     sessionId: string,
   ): Promise<readonly (readonly SavedEntry[])[] | undefined>
   /** Writes a command; with `executorId`, only for a run of that executor. A repeat of the same `clientRef` changes nothing. */
-  command(command: InboxCommand, executorId?: string): Promise<CommandOutcome>
+  command(command: Exclude<InboxCommand, AnswerCommand>, executorId?: string): Promise<CommandOutcome>
+  /** Writes an answer to an open question. A repeat of the same `clientRef` changes nothing. */
+  answer(answer: AnswerCommand): Promise<AnswerOutcome>
   isRunOf(key: RunKey, executorId: string): Promise<boolean>
   /** Commands that wait for these runs, but for those in `held`: `<generation_id> <client_ref>`. */
   commandsOf(keys: readonly RunKey[], held?: readonly string[]): Promise<readonly InboxCommand[]>

@@ -76,6 +76,7 @@ export async function resumeRun(ports: ConnectionPorts, resume: Resume): Promise
 /** A command as it reaches its run. */
 export function toLetter(command: InboxCommand): Letter {
   if (command.type === 'run_input') return { kind: 'input', input: command }
+  if (command.type === 'approval_answer') return { kind: 'answer', answer: command }
   const { clientRef, reason, by } = command
   return { kind: 'cancel', clientRef, reason, by }
 }

@@ -4,6 +4,7 @@ import type { SavedEntry } from '#runs/log-entry'
 import type { LoadedRun, RunKey } from '#runs/ports'
 import { toWorkedMs } from '#runs/worked-ms'
 import { endAbandoned } from './abandoned-runs.ts'
+import { writeAnswer } from './answers.ts'
 import { claimExecutor } from './claim.ts'
 import type { Database } from './database.ts'
 import { commandsOf, writeCommand } from './inbox.ts'
@@ -82,6 +83,7 @@ export function createExecutorStore(database: Database, server: string): Executo
       const runs = Map.groupBy(rows, (row) => row.generation_id)
       return rows.length === 0 ? undefined : [...runs.values()].map((run) => run.map(toSavedEntry))
     },
+    answer: (answer) => writeAnswer(database, answer),
     command: (command, executorId) => writeCommand(database, command, executorId),
     async isRunOf(key, executorId) {
       const values = [key.teamId, key.generationId, executorId]

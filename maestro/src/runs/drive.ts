@@ -7,7 +7,16 @@ import type { LogEntry, SavedEntry } from './log-entry.ts'
 import { createMailbox } from './mailbox.ts'
 import type { Mailbox } from './mailbox.ts'
 import type { TakenRun } from './observer.ts'
-import type { BrainPorts, Ending, Hands, RunKey, RunSummaryChange, Toolbelt, WaitingInput } from './ports.ts'
+import type {
+  BrainPorts,
+  Ending,
+  Hands,
+  ProposedAnswer,
+  RunKey,
+  RunSummaryChange,
+  Toolbelt,
+  WaitingInput,
+} from './ports.ts'
 import type { Transcript } from './request-text.ts'
 import { applyEntry } from './run.ts'
 import type { Run } from './run.ts'
@@ -20,6 +29,7 @@ export type Letter =
   | { readonly kind: 'approval'; readonly fact: RunFactOf<'approval_requested'> | RunFactOf<'approval_resolved'> }
   | { readonly kind: 'cancel'; readonly clientRef: string; readonly reason: string; readonly by: string }
   | { readonly kind: 'input'; readonly input: WaitingInput }
+  | { readonly kind: 'answer'; readonly answer: ProposedAnswer }
   /** Look again: time is up, or the executor is gone for good. */
   | { readonly kind: 'look' }
   /** This replica lets go of the run; it goes on elsewhere. */
@@ -50,6 +60,9 @@ export type ParkedDrive = {
   readonly toolIds: readonly string[]
 }
 
+/** An answer as a run holds it: until the executor has judged it, or its question is over. */
+export type HeldAnswer = ProposedAnswer & { readonly isSent: boolean }
+
 /** A run in the hands of its owner: the fold so far, and what stands ready to drive it. */
 export class Drive {
   readonly key: RunKey
@@ -70,6 +83,8 @@ export class Drive {
 
   /** What people said and no entry shows yet, oldest first. */
   inputs: readonly WaitingInput[] = []
+  /** What was answered elsewhere to questions that are open, oldest first. */
+  answers: readonly HeldAnswer[] = []
 
   readonly #epoch: number
   #run: Run

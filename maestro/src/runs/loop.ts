@@ -6,6 +6,7 @@ import { toRunTool } from './drive.ts'
 import type { Drive } from './drive.ts'
 import { unshown } from './log-entry.ts'
 import type { Ending } from './ports.ts'
+import { proposeAnswers } from './propose-answers.ts'
 import { nextStep } from './step.ts'
 import type { Step } from './step.ts'
 import { takeInputs } from './take-inputs.ts'
@@ -23,6 +24,7 @@ export async function driveRun(drive: Drive): Promise<void> {
   for (;;) {
     takeLetters(drive)
     if (drive.isReleased) return
+    proposeAnswers(drive)
     const step = nextStep(drive.run, drive)
     if (step.kind === 'done') break
     if (!(await performStep(drive, step))) break

@@ -91,6 +91,14 @@ export type WaitingInput = {
   readonly by: string
 }
 
+/** What somebody answered to a question elsewhere, as it waits in the run's inbox until the executor has judged it. */
+export type ProposedAnswer = {
+  readonly clientRef: string
+  readonly toolId: string
+  readonly optionId: string
+  readonly by: string
+}
+
 export type RunAppend = RunKey & {
   readonly epoch: number
   /** The run's length before these entries. */
@@ -131,6 +139,8 @@ export type Hands = {
   /** Sends calls that are on record, in order. */
   callTools(calls: readonly RunTool[]): void
   cancelTool(generationId: string, toolId: string, reason: string): void
+  /** Tells it what somebody answered to its question; it alone decides. */
+  proposeAnswer(answer: ProposedAnswer): void
   /** Tells the executor that a reliable message of its is on record. */
   stored(ref: string): void
   runFinished(finished: RunFinished): void

@@ -4,7 +4,7 @@ import type { Drive, Letter } from './drive.ts'
 import { unshown } from './log-entry.ts'
 import type { LogEntry } from './log-entry.ts'
 import { toResultText } from './result-text.ts'
-import type { WaitingInput } from './ports.ts'
+import type { ProposedAnswer, WaitingInput } from './ports.ts'
 
 /** Takes what has arrived for a run and stages what it means; what asked for it is acknowledged after the next commit. */
 export function takeLetters(drive: Drive): void {
@@ -24,6 +24,9 @@ function takeLetter(drive: Drive, letter: Letter): void {
       return
     case 'input':
       takeInput(drive, letter.input)
+      return
+    case 'answer':
+      takeAnswer(drive, letter.answer)
       return
     case 'release':
       drive.release()
@@ -75,6 +78,12 @@ function takeInput(drive: Drive, input: WaitingInput): void {
   const { clientRef } = input
   if (drive.run.inputRefs.has(clientRef)) return drive.stage([], () => markTaken(drive, [clientRef]))
   if (!drive.inputs.some((waiting) => waiting.clientRef === clientRef)) drive.inputs = [...drive.inputs, input]
+}
+
+/** It waits here until the executor has judged it. */
+function takeAnswer(drive: Drive, answer: ProposedAnswer): void {
+  if (drive.answers.some(({ clientRef }) => clientRef === answer.clientRef)) return
+  drive.answers = [...drive.answers, { ...answer, isSent: false }]
 }
 
 function takeApproval(drive: Drive, fact: Extract<Letter, { kind: 'approval' }>['fact']): void {

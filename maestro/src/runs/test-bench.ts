@@ -72,6 +72,7 @@ export function createBench(
   const acknowledged: string[] = []
   const calls: RunTool[] = []
   const cancelled: string[] = []
+  const proposed: string[] = []
   const inbox: WaitingInput[] = []
   const taken: string[] = []
   let finish: RunFinished | undefined
@@ -149,6 +150,7 @@ export function createBench(
       cancelled.push(tool_id)
       drive.mailbox.post({ kind: 'result', result: { tool_id, generation_id, status: 'cancelled', result: 'stopped' } })
     },
+    proposeAnswer: ({ toolId, optionId }) => void proposed.push(`${toolId} ${optionId}`),
     stored: (ref) => acknowledged.push(ref),
     runFinished: (finished) => {
       finish = finished
@@ -183,6 +185,7 @@ export function createBench(
     acknowledged,
     calls,
     cancelled,
+    proposed,
     ports,
     finish: () => finish,
     taken,
