@@ -3,7 +3,7 @@ import pg from 'pg'
 import t from 'tap'
 import type { Test } from 'tap'
 import { startScriptedModel } from '@codegen/scripted-model'
-import { readRun } from '#support/events'
+import { readRun, watchRun } from '#support/events'
 import type { Frame, TestExecutor } from '#support/executor'
 import { parseExposition, valueOf } from '#support/exposition'
 import { answer, answerBootstrap, dial, install, keyOf, startRun } from '#support/installation'
@@ -53,9 +53,11 @@ async function testWaits({ databaseUrl, redisUrl }: Services): Promise<void> {
     for (;;) {
       const row = await rowOf(id)
       if (row['parked_at'] !== null && row['status'] === status) return
-      await new Promise((resolve) => setTimeout(resolve, 20))
+      await pause()
     }
   }
+  const inboxOf = (id: string): Promise<Record<string, unknown>[]> =>
+    query('SELECT type, taken_at FROM run_inbox WHERE generation_id = $1', id)
 
   t.test('a run that waits for a person is out of memory until he answers, and then goes on (R9)', async (t) => {
     const { executor, id, call } = await startAsking(t, a, install())
@@ -96,6 +98,93 @@ async function testWaits({ databaseUrl, redisUrl }: Services): Promise<void> {
     again.send('approval_resolved', { ...keyOf(call), outcome: 'allowed', by: 'its owner' })
     answer(again, call, 'made it')
     t.match(await again.receive('run_finished'), { generation_id: id, status: 'completed', summary: 'Done.' })
+  })
+
+  t.test('a parked question is answered over HTTP at the other replica, and the run goes on (R9)', async (t) => {
+    const { executor, id, call } = await startAsking(t, a, install())
+    await untilParked(id, 'waiting_approval')
+    const path = `/v1/runs/${id}/approvals/${String(call['tool_id'])}`
+    const accepted = await b.post(path, { option_id: 'allow', client_ref: 'a-1' })
+    t.equal(accepted.status, 202)
+    t.match(await accepted.json(), {
+      generation_id: id,
+      tool_id: call['tool_id'],
+      option_id: 'allow',
+      client_ref: 'a-1',
+      note: /owner decides/,
+    })
+    t.match(await executor.receive('approval_answer'), {
+      tool_id: call['tool_id'],
+      option_id: 'allow',
+      by: /^token-/,
+    })
+    executor.send('approval_resolved', { ...keyOf(call), outcome: 'allowed', by: 'somebody (over the server)' })
+    answer(executor, call, 'made it')
+    t.match(await executor.receive('run_finished'), { generation_id: id, status: 'completed', summary: 'Done.' })
+    t.equal((await b.post(path, { option_id: 'allow', client_ref: 'a-1' })).status, 202, 'what was accepted stays so')
+    t.equal((await b.post(path, { option_id: 'allow' })).status, 409)
+    const answers = executor.frames.filter(({ type }) => type === 'approval_answer')
+    t.equal(answers.length, 1, 'it is proposed once')
+    t.match(await inboxOf(id), [{ type: 'approval_answer', taken_at: Date }])
+  })
+
+  t.test('an answer is proposed to each connection of the executor until it has judged it', async (t) => {
+    const installation = install()
+    const { executor, id, call } = await startAsking(t, a, installation)
+    const path = `/v1/runs/${id}/approvals/${String(call['tool_id'])}`
+    t.equal((await b.post(path, { option_id: 'allow' })).status, 202)
+    const proposed = await executor.receive('approval_answer')
+    await untilParked(id, 'waiting_approval')
+    t.equal(executor.frames.filter(({ type }) => type === 'approval_answer').length, 1, 'not again to the same one')
+    executor.socket.terminate()
+    await untilParked(id, 'waiting_executor')
+
+    const again = await dial(t, b, installation, { open: [call['tool_id']] })
+    await again.receive('run_tool', isOf(call))
+    t.strictSame(await again.receive('approval_answer'), proposed, 'after its call')
+    const ref = `approval_answer:${String(call['tool_id'])}`
+    const watched = watchRun(a, id)
+    const refusal = (async () => {
+      for await (const { type, payload } of watched) if (type === 'answer_refused') return payload
+      return undefined
+    })()
+    again.send('error', { code: 'tool.denied', message: 'Not from afar.', ref, fatal: false, retryable: false })
+    t.match(await refusal, { tool_id: call['tool_id'], by: /^token-/, reason: 'Not from afar.' })
+    again.send('stored', { ref })
+    while ((await inboxOf(id)).some((row) => row['taken_at'] === null)) await pause()
+    await untilParked(id, 'waiting_approval')
+    again.socket.terminate()
+    await untilParked(id, 'waiting_executor')
+
+    const third = await dial(t, a, installation, { open: [call['tool_id']] })
+    await third.receive('run_tool', isOf(call))
+    t.equal((await b.post(path, { option_id: 'deny' })).status, 202)
+    t.match(await third.receive('approval_answer'), { option_id: 'deny' }, 'what was judged is not proposed again')
+    third.send('approval_resolved', { ...keyOf(call), outcome: 'denied', by: 'somebody (over the server)' })
+    third.send('tool_result', { ...keyOf(call), status: 'denied', result: 'made it not' })
+    await third.receive('run_finished')
+  })
+
+  t.test('an answer to no open question is refused in one sentence', async (t) => {
+    const { id, call } = await startAsking(t, a, install())
+    const post = (path: string, body: object): Promise<Response> => b.post(`/v1/runs/${path}`, body)
+    const tool = String(call['tool_id'])
+    const refusals: [string, object, number, RegExp][] = [
+      [`none-such/approvals/${tool}`, { option_id: 'allow' }, 404, /no run/],
+      [`${id}/approvals/none-such`, { option_id: 'allow' }, 409, /no open question/],
+      [`${id}/approvals/${tool}`, { option_id: 'perhaps' }, 400, /takes allow, deny/],
+      [`${id}/approvals/${tool}`, { option_id: '' }, 400, /option_id/],
+      [`${id}/approvals/${tool}`, { option_id: 'deny', more: 1 }, 400, /additional/],
+    ]
+    for (const [path, body, status, message] of refusals) {
+      const refused = await post(path, body)
+      t.equal(refused.status, status, path)
+      t.match(JSON.parse(await refused.text()), { error: { message } })
+    }
+    t.strictSame(await inboxOf(id), [])
+    for (let index = 0; index < 20; index += 1)
+      t.equal((await post(`${id}/approvals/${tool}`, { option_id: 'allow' })).status, 202)
+    t.equal((await post(`${id}/approvals/${tool}`, { option_id: 'allow' })).status, 429)
   })
 
   t.test('a parked run is cancelled from the other replica', async (t) => {
@@ -272,5 +361,10 @@ async function openRuns(maestro: MaestroProcess): Promise<(state: string) => num
 }
 
 async function untilFigure(maestro: MaestroProcess, isSo: (of: (state: string) => number) => boolean): Promise<void> {
-  while (!isSo(await openRuns(maestro))) await new Promise((resolve) => setTimeout(resolve, 20))
+  while (!isSo(await openRuns(maestro))) await pause()
+}
+
+/** Between two looks at what tells nobody that it changed. */
+function pause(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, 20))
 }
