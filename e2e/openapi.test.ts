@@ -99,6 +99,11 @@ async function testDocument(uses: Services): Promise<void> {
     await ask('POST /v1/runs/{id}/input', { path: `/v1/runs/${id}/input`, body: { content: 'more' } })
     await ask('POST /v1/runs/{id}/input', { path: `/v1/runs/${ended}/input`, body: { content: 'more' } })
     await ask('POST /v1/runs/{id}/input', { body: { content: 'more' } })
+    const question = 'POST /v1/runs/{id}/approvals/{tool_id}'
+    const toolId = await putQuestion(executor, id)
+    await ask(question, { path: `/v1/runs/${id}/approvals/${toolId}`, body: { option_id: 'deny' } })
+    await ask(question, { path: `/v1/runs/${id}/approvals/another`, body: { option_id: 'deny' } })
+    await ask(question, { body: { option_id: 'deny' } })
     await ask('POST /v1/runs/{id}/cancel', { path: `/v1/runs/${id}/cancel`, body: { reason: 'enough' } })
     await ask('POST /v1/runs/{id}/cancel', { path: `/v1/runs/${ended}/cancel`, body: {} })
     await ask('POST /v1/runs/{id}/cancel', { body: {} })
@@ -185,6 +190,17 @@ async function endRun(executor: Awaited<ReturnType<typeof dial>>, id: string): P
     answered += 1
   }
   await executor.receive('run_finished')
+}
+
+/** Asks the owner about a call of a run; returns its name once the question is on record. */
+async function putQuestion(executor: Awaited<ReturnType<typeof dial>>, id: string): Promise<string> {
+  const sent = executor.frames.find(({ type, payload }) => type === 'run_tool' && payload['generation_id'] === id)
+  const { tool_id, generation_id } = sent?.payload ?? {}
+  const options = [{ id: 'deny', kind: 'deny', label: 'No' }]
+  const question = { title: 'x', preview: {}, digest: 'sha256:0', options, expires_in_ms: 1_000 }
+  executor.send('approval_requested', { tool_id, generation_id, ...question })
+  await executor.receive('stored', ({ ref }) => ref === `approval_requested:${String(tool_id)}`)
+  return String(tool_id)
 }
 
 /** Comes without a length, so that it is read until it is too much. */

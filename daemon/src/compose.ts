@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { isLocalRun } from '#calls/local-run'
 import type { CallSinks } from '#calls/ports'
+import { createRemoteAnswers } from '#calls/remote-answers'
 import { toHandshake } from '#link/handshake'
 import { loadIdentity } from '#link/identity'
 import { createLink } from '#link/link'
@@ -17,6 +18,7 @@ import { createSeedRuns, isSeedRun } from '#link/seed-runs'
 import type { Access } from '#link/send'
 import { createPendingStarts } from '#link/starts'
 import type { Target } from '#link/target'
+import { tellJudged } from '#link/tell-judged'
 import { createViewers } from '#link/viewers'
 import type { LocalDaemon } from '#local/ports'
 import type { PrivateMaestro } from '#maestro/private-maestro'
@@ -60,7 +62,9 @@ export function compose(options: ComposeOptions): Parts {
     await maestro?.ready(signal)
     return { target, token: maestro ? maestro.token : config.readToken() }
   }
-  const { link, desk, executorId, stopRuns } = composeLink({ home, version, log, outbox, sinks, calls, traces, access })
+  const { remoteApprovals } = config
+  const side = { home, version, log, outbox, sinks, calls, traces, access, remoteApprovals }
+  const { link, desk, executorId, stopRuns } = composeLink(side)
   calls
     .recover(isOfThisMachine)
     .then(link.start)
@@ -80,10 +84,10 @@ export function compose(options: ComposeOptions): Parts {
       logFile: join(home, 'log', 'codegend.log'),
       ...options,
     })
-  const side = { link, shown: target.shown, isOwn: maestro !== undefined, access }
+  const looks = { link, shown: target.shown, isOwn: maestro !== undefined, access }
   const doctor = async (signal: AbortSignal): Promise<Check[]> => {
     const { lookAround } = await import('#doctor/doctor')
-    return lookAround({ ...side, toolNames: calls.host.toolNames, environment: config.environment }, signal)
+    return lookAround({ ...looks, toolNames: calls.host.toolNames, environment: config.environment }, signal)
   }
   return {
     daemon: {
@@ -117,12 +121,14 @@ type LinkSideOptions = {
   readonly sinks: CallSinks
   readonly calls: CallsSide
   readonly traces: Traces | undefined
+  readonly remoteApprovals: boolean
   access(signal: AbortSignal): Promise<Access>
 }
 
 type LinkSide = { link: Link; desk: RunDesk; executorId: string; stopRuns(): void }
 
-function composeLink({ home, version, log, outbox, sinks, calls: side, traces, access }: LinkSideOptions): LinkSide {
+function composeLink(options: LinkSideOptions): LinkSide {
+  const { home, version, log, outbox, sinks, calls: side, traces, access } = options
   const { runs: known, calls, journal, host } = side
   const identity = loadIdentity(home)
   const { executorId } = identity
@@ -130,6 +136,13 @@ function composeLink({ home, version, log, outbox, sinks, calls: side, traces, a
   const parts = { known, outbox, viewers, traces, starts: createPendingStarts() }
   const news = createRunNews(parts)
   const { toolNames } = host
+  const answers = createRemoteAnswers({
+    approvals: side.approvals,
+    mayAllow: options.remoteApprovals,
+    isWaiting: (toolId) => journal.calls.get(toolId)?.state.kind === 'received',
+    judged: (toolId, refusal) => tellJudged(outbox, toolId, refusal),
+    log,
+  })
   const link = createLink({
     access,
     identity,
@@ -148,7 +161,8 @@ function composeLink({ home, version, log, outbox, sinks, calls: side, traces, a
       news.watchAgain()
     },
     disconnected: outbox.disconnect,
-    frame: (frame) => receiveFrame(frame, { calls, runs: news, outbox, log, drain: (afterMs) => link.redial(afterMs) }),
+    frame: (frame) =>
+      receiveFrame(frame, { calls, answers, runs: news, outbox, log, drain: (afterMs) => link.redial(afterMs) }),
     log,
   })
   const seedRuns = createSeedRuns({ sinks, known, viewers, calls, toolNames, log, upgraded: () => link.redial(0) })

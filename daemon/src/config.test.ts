@@ -35,7 +35,7 @@ function withFile(t: Test, content: unknown): string {
 test('without a file and variables there is a home below HOME and nothing else', (t) => {
   const home = newFolder(t)
   const config = loadConfig({ HOME: home })
-  t.match(config, { home: join(home, '.codegen'), maestroUrl: undefined, remoteRoots: [] })
+  t.match(config, { home: join(home, '.codegen'), maestroUrl: undefined, remoteRoots: [], remoteApprovals: false })
   t.equal(config.readToken(), undefined)
   t.end()
 })
@@ -45,6 +45,7 @@ test('every key of the file is read, and the environment wins', (t) => {
     maestro_url: 'wss://maestro.example/v1/executor',
     token_file: 'token',
     remoteRoots: ['/srv/work', { path: '/srv/ci', mode: 'auto' }],
+    remoteApprovals: true,
     env: ['JIRA_URL'],
     allowedHosts: ['wiki.local'],
     model: { base_url: 'http://localhost:11434/v1', model: 'small', api_key_file: 'key' },
@@ -58,6 +59,7 @@ test('every key of the file is read, and the environment wins', (t) => {
       { path: '/srv/work', mode: 'ask' },
       { path: '/srv/ci', mode: 'auto' },
     ],
+    remoteApprovals: true,
     commandEnvironment: ['JIRA_URL'],
     allowedHosts: ['wiki.local'],
     maestroEnvironment: {
@@ -87,6 +89,7 @@ test('what is wrong is one sentence that names the thing and what to do', (t) =>
     [{ maestro_url: 7 }, /"maestro_url" has to be a text/],
     [{ env: 'PATH' }, /"env" has to be a list/],
     [{ remoteRoots: ['work'] }, /"work", which is not an absolute path/],
+    [{ remoteApprovals: 'yes' }, /"remoteApprovals" has to be true or false/],
     [{ remoteRoots: [{ path: '/srv', mode: 'all' }] }, /"remoteRoots" has to be a list/],
     [{ model: [] }, /"model" has to be an object/],
     [{ token_file: 'absent' }, /token_file/],

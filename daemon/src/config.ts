@@ -21,6 +21,8 @@ export type Config = {
   readToken(): string | undefined
   /** Folders in which runs may work that were not started from this machine. */
   readonly remoteRoots: readonly RemoteRoot[]
+  /** Whether calls may be allowed over the server; denying them always may. */
+  readonly remoteApprovals: boolean
   /** Names of environment variables that commands get besides the usual ones. */
   readonly commandEnvironment: readonly string[]
   /** Hosts tools may reach although their addresses are not public. */
@@ -48,6 +50,7 @@ export function loadConfig(environment: Environment): Config {
     maestroUrl: environment['CODEGEN_MAESTRO_URL'] || file.maestro_url,
     readToken: tokenReader(environment['CODEGEN_TOKEN'], tokenFile),
     remoteRoots: file.remoteRoots ?? [],
+    remoteApprovals: file.remoteApprovals ?? false,
     commandEnvironment: file.env ?? [],
     allowedHosts: file.allowedHosts ?? [],
     maestroEnvironment: withModel(environment, file.model ?? {}, home),
@@ -65,6 +68,7 @@ type ConfigFile = {
   maestro_url?: string
   token_file?: string
   remoteRoots?: readonly RemoteRoot[]
+  remoteApprovals?: boolean
   env?: readonly string[]
   allowedHosts?: readonly string[]
   model?: ModelConfig
@@ -82,12 +86,14 @@ function toHome(environment: Environment): string {
   throw invalid('HOME is not set, so there is no place for state. Set HOME, or CODEGEN_HOME to a folder of your own.')
 }
 
+const keysKnown = ['maestro_url', 'token_file', 'remoteRoots', 'remoteApprovals', 'env', 'allowedHosts', 'model']
+
 function readConfigFile(path: string): ConfigFile {
   const text = readIfThere(path)
   if (text === undefined) return {}
   const content = parseJson(text, path)
   const keys = objectOf(content, path, '')
-  refuseUnknown(Object.keys(keys), ['maestro_url', 'token_file', 'remoteRoots', 'env', 'allowedHosts', 'model'], path)
+  refuseUnknown(Object.keys(keys), keysKnown, path)
   const model = keys['model'] === undefined ? {} : objectOf(keys['model'], path, 'model')
   const modelKeys = Object.keys(model).map((key) => `model.${key}`)
   refuseUnknown(modelKeys, ['model.base_url', 'model.model', 'model.api_key_file'], path)
@@ -95,6 +101,7 @@ function readConfigFile(path: string): ConfigFile {
     ...optional('maestro_url', textAt(keys, 'maestro_url', path)),
     ...optional('token_file', textAt(keys, 'token_file', path)),
     ...optional('remoteRoots', remoteRootsAt(keys, path)),
+    ...optional('remoteApprovals', flagAt(keys, 'remoteApprovals', path)),
     ...optional('env', listAt(keys, 'env', path)),
     ...optional('allowedHosts', listAt(keys, 'allowedHosts', path)),
     model: {
@@ -164,6 +171,12 @@ function textAt(keys: Record<string, unknown>, key: string, path: string): strin
   const value = keys[key]
   if (value === undefined || (typeof value === 'string' && value !== '')) return value
   throw invalid(`${path}: "${key}" has to be a text that is not empty.`)
+}
+
+function flagAt(keys: Record<string, unknown>, key: string, path: string): boolean | undefined {
+  const value = keys[key]
+  if (value === undefined || typeof value === 'boolean') return value
+  throw invalid(`${path}: "${key}" has to be true or false.`)
 }
 
 function listAt(keys: Record<string, unknown>, key: string, path: string): readonly string[] | undefined {

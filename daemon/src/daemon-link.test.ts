@@ -442,19 +442,6 @@ test('a question goes to the client of its run, its answer decides, and Maestro 
   t.match((await stage.executor.receive('tool_result')).payload, { tool_id: 't-1', status: 'denied' })
 })
 
-test('only this machine answers a question: what the server proposes is ignored', async (t) => {
-  const stage = await connected(t)
-  const client = await withRun(t, stage, 'ask')
-  const call = { tool_name: 'Shell', tool_id: 't-1', generation_id: 'g-1', parameters: { command: 'true' } }
-  stage.executor.send({ type: 'run_tool', payload: call })
-  await stage.executor.receive('approval_requested')
-  stage.executor.send({ type: 'approval_answer', payload: { tool_id: 't-1', option_id: 'allow', by: 'somebody' } })
-  await delay(30)
-  t.equal((await client.request('approval/list', {})).approvals.length, 1)
-  await client.request('approval/respond', { tool_id: 't-1', option_id: 'allow' })
-  t.match((await stage.executor.receive('tool_result')).payload, { status: 'success' })
-})
-
 test('runs are listed from Maestro, with the token, for this machine only', async (t) => {
   const { client: connect, executor, maestro } = await connected(t)
   const client = await connect()

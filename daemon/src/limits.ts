@@ -75,6 +75,8 @@ export const limits = {
   outputFoldersMax: 50,
   /** Calls that wait or run at once; more are refused. */
   openCallsMax: 500,
+  /** Answers from the server that wait for one call's question to be put; the newest stay. */
+  earlyAnswersMax: 20,
   /** How long finding, deciding and previewing a call may each take. */
   prepareMsMax: 30_000,
   /** Characters of a command or diff in what Maestro is told of a question; the owner is shown all of it. */

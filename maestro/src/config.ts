@@ -26,6 +26,10 @@ export type Config = {
   readonly trustedProxies: readonly string[]
   /** What one token may have of this replica. */
   readonly perToken: { readonly requestsPerSecond: number; readonly executors: number; readonly viewers: number }
+  /** A run that waits for a person is put out of memory after this. */
+  readonly parkAfterMs: number
+  /** How often runs are looked for that nobody comes back for. */
+  readonly sweepMs: number
   /** Where spans are sent; undefined: there are none. */
   readonly tracesUrl: string | undefined
   readonly model: {
@@ -59,7 +63,8 @@ Environment: DATABASE_URL (Postgres; absent: one of its own),
 REDIS_URL (Redis; absent: events stay in this process, one replica only), MAESTRO_TOKENS (comma-separated) and MAESTRO_TOKENS_FILE
 (one a line, read again when it changes); without either one is made and kept in the state folder. MAESTRO_HOSTS (names it answers
 to), MAESTRO_TRUST_PROXY (proxies whose X-Forwarded-For is believed), MAESTRO_REQUESTS_PER_SECOND (50), MAESTRO_EXECUTORS_PER_TOKEN
-(10000), MAESTRO_VIEWERS_PER_TOKEN (500), OTEL_EXPORTER_OTLP_ENDPOINT (where traces are sent), CODEGEN_HOME (default ~/.codegen).
+(10000), MAESTRO_VIEWERS_PER_TOKEN (500), MAESTRO_PARK_AFTER_SECONDS (30: a run that waits for a person leaves memory),
+MAESTRO_SWEEP_SECONDS (60: how often runs are looked for that nobody comes back for), OTEL_EXPORTER_OTLP_ENDPOINT (where traces are sent), CODEGEN_HOME (default ~/.codegen).
 `
 
 type Flags = {
@@ -96,6 +101,8 @@ export function readConfig(args: readonly string[], env: NodeJS.ProcessEnv): Con
       executors: toCount(env, 'MAESTRO_EXECUTORS_PER_TOKEN', limits.door.executorsPerToken),
       viewers: toCount(env, 'MAESTRO_VIEWERS_PER_TOKEN', limits.door.viewersPerToken),
     },
+    parkAfterMs: toSecondsMs(env, 'MAESTRO_PARK_AFTER_SECONDS', limits.parkAfterMs),
+    sweepMs: toSecondsMs(env, 'MAESTRO_SWEEP_SECONDS', limits.sweepMs),
     tracesUrl: findTracesUrl(env),
     model: {
       ...(env['OPENAI_API_KEY'] ? { apiKey: env['OPENAI_API_KEY'] } : {}),
@@ -163,6 +170,14 @@ function toCount(env: NodeJS.ProcessEnv, name: string, otherwise: number): numbe
   if (!text) return otherwise
   if (/^[1-9][0-9]{0,6}$/.test(text)) return Number(text)
   throw new Failure('config.invalid', `${name} must be a whole number from 1 to 9999999, not "${text}".`)
+}
+
+/** A setting in seconds, as milliseconds. */
+function toSecondsMs(env: NodeJS.ProcessEnv, name: string, otherwiseMs: number): number {
+  const text = env[name]
+  if (!text) return otherwiseMs
+  if (/^[1-9][0-9]{0,4}$/.test(text) && Number(text) <= 86_400) return Number(text) * 1_000
+  throw new Failure('config.invalid', `${name} must be a whole number of seconds from 1 to 86400, not "${text}".`)
 }
 
 function toUrl(env: NodeJS.ProcessEnv, name: string, protocols: readonly string[]): string | undefined {

@@ -19,6 +19,17 @@ export const limits = {
   /** A blocked read of Redis that could not be interrupted is interrupted again after this. */
   unblockRetryMs: 5,
 
+  /** A run that waits for a person is put out of memory after this, unless a setting says otherwise. */
+  parkAfterMs: 30_000,
+  /** How often runs are looked for that nobody comes back for, unless a setting says otherwise; each replica at its own moments. */
+  sweepMs: 60_000,
+  /** A run in which nothing happened for longer is ended. */
+  abandonedAfterMs: 7 * 24 * 3_600_000,
+  /** Runs that are ended in one transaction. */
+  sweptMax: 4,
+
+  /** Answers to questions that may wait for one run's executor. */
+  answersWaitingMax: 20,
   inboxPollMs: 2_000,
   /** How often starts are looked for that no wake-up told of. */
   startsPollMs: 5_000,

@@ -4,6 +4,7 @@ import { hostname } from 'node:os'
 import { inspect } from 'node:util'
 import { toFailure } from '@codegen/protocol/failure'
 import { createExecutorCommunicator } from '#executors/executor-communicator'
+import { startSweeper } from '#executors/sweeper'
 import { createApp } from '#http/app'
 import { serveExecutors } from '#http/executor-socket'
 import { createModelClient } from '#llm/model-client'
@@ -58,7 +59,8 @@ export async function startMaestro(config: Config, log: Log): Promise<Maestro> {
   const runLog = createRunLog(database)
   const store = createExecutorStore(database, server)
   const mintId = (): string => randomUUID()
-  const brain = { model, log: runLog, bus, safeguards, observer, now: () => performance.now(), mintId }
+  const { parkAfterMs } = config
+  const brain = { model, log: runLog, bus, safeguards, observer, parkAfterMs, now: () => performance.now(), mintId }
   const communicator = createExecutorCommunicator({
     brain,
     store,
@@ -67,6 +69,9 @@ export async function startMaestro(config: Config, log: Log): Promise<Maestro> {
     toToolbelt: createToolbelt,
     warn,
   })
+
+  const sweeper = startSweeper({ brain, store, presence, sweepMs: config.sweepMs, warn })
+  stack.defer(() => sweeper.stop())
 
   const { door, token, tokenFile } = await openAccess(config, warn, stack)
   const app = createApp({

@@ -27,6 +27,8 @@ export const failures = {
   'run.busy': { http: 429, rpc: -32001, retry: false },
   'run.refused': { http: 403, rpc: -32015, retry: false },
   'run.lost_servers': { http: 500, rpc: -32603, retry: false },
+  'question.closed': { http: 409, rpc: -32013, retry: false },
+  'run.abandoned': { http: 409, rpc: -32013, retry: false },
   'run.limit': { http: 429, rpc: -32016, retry: false },
   'run.unreadable': { http: 500, rpc: -32603, retry: false },
   'executor.superseded': { http: 409, rpc: -32010, retry: true },

@@ -1,11 +1,13 @@
 import type { MaestroFrame } from '@codegen/protocol/wire'
 import type { Calls } from '#calls/calls'
+import type { RemoteAnswers } from '#calls/remote-answers'
 import type { Log } from '#log'
 import type { Outbox } from './outbox.ts'
 import type { RunNews } from './run-news.ts'
 
 export type ReceiveParts = {
   readonly calls: Calls
+  readonly answers: RemoteAnswers
   readonly runs: RunNews
   readonly outbox: Outbox
   readonly log: Log
@@ -14,7 +16,7 @@ export type ReceiveParts = {
 }
 
 /** What each message of Maestro sets off. The one table of them. */
-export function receiveFrame(frame: MaestroFrame, { calls, runs, outbox, log, drain }: ReceiveParts): void {
+export function receiveFrame(frame: MaestroFrame, { calls, answers, runs, outbox, log, drain }: ReceiveParts): void {
   switch (frame.type) {
     case 'run_tool':
       return calls.run(frame.payload)
@@ -34,8 +36,7 @@ export function receiveFrame(frame: MaestroFrame, { calls, runs, outbox, log, dr
       return
     }
     case 'approval_answer':
-      // Only the owner, at this machine, answers a question.
-      return log.warn('an answer to a question came from the server and was ignored', { toolId: frame.payload.tool_id })
+      return answers.propose(frame.payload)
     case 'drain':
       return drain(frame.payload.reconnect_in_ms)
     case 'error':

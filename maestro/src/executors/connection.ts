@@ -17,6 +17,7 @@ import { runInput } from './run-input.ts'
 import { sendError } from './send-error.ts'
 import { startRun } from './start-run.ts'
 import { takeUp } from './take-up.ts'
+import { toldOfAnswer } from './told-of-answer.ts'
 
 type State =
   | { readonly kind: 'waiting' }
@@ -93,6 +94,15 @@ export class Connection {
 
   drives(): Drive[] {
     return this.#state.kind === 'open' ? this.#state.runs.drives() : []
+  }
+
+  /** Something happened to a run elsewhere; ignored unless it is parked here. */
+  wake({ teamId, generationId }: RunKey): void {
+    if (this.#state.kind === 'open' && teamId === this.#ports.principal.teamId) this.#state.runs.wake(generationId)
+  }
+
+  parkedCount(): number {
+    return this.#state.kind === 'open' ? this.#state.runs.parkedCount() : 0
   }
 
   /** Names of commands that its runs have and no entry shows yet. */
@@ -183,7 +193,7 @@ export class Connection {
         return this.close(closeCodes.policy, 'a second handshake')
       case 'stored':
       case 'error':
-        return
+        return toldOfAnswer(runs.drives(), frame)
     }
   }
 

@@ -17,7 +17,7 @@ export async function endQueuedRun(
   const error = ending.error?.message.replaceAll('\0', '') ?? null
   const end = { status: ending.status, turns: 0, inputTokens: 0, outputTokens: 0, error, finished: true }
   if (!(await ports.store.endQueued(start, entries, end))) return false
-  const outlet = new EventOutlet(ports.bus, start, 0)
+  const outlet = new EventOutlet(ports.bus, start, { position: 0, k: 0 })
   outlet.hold()
   outlet.facts(entries.map((entry, index) => ({ ...entry, position: index + 1 })))
   return true

@@ -1,7 +1,6 @@
 import { closeCodes } from '@codegen/protocol/wire'
 import { limits } from '#limits'
 import { waitingStatus } from '#runs/drive'
-import type { Drive } from '#runs/drive'
 import type { RunKey } from '#runs/ports'
 import { Connection } from './connection.ts'
 import { createInboxReader } from './inbox-reader.ts'
@@ -38,6 +37,7 @@ export function createExecutorCommunicator(ports: CommunicatorPorts): ExecutorCo
 
   ports.presence.onWake((key) => {
     const open = openKeys().filter(({ generationId }) => generationId === key.generationId)
+    for (const connection of connections) connection.wake(key)
     if (open.length > 0) inbox.look(open)
     else starts.look(key.generationId)
   })
@@ -74,7 +74,7 @@ export function createExecutorCommunicator(ports: CommunicatorPorts): ExecutorCo
     counts: () => ({
       executors: byExecutor.size,
       commands: inbox.found(),
-      ...countRuns([...connections].flatMap((connection) => connection.drives())),
+      ...countRuns([...connections]),
     }),
     async close() {
       clearInterval(poll)
@@ -86,10 +86,11 @@ export function createExecutorCommunicator(ports: CommunicatorPorts): ExecutorCo
   }
 }
 
-function countRuns(drives: readonly Drive[]): Pick<HeldHere, 'runs' | 'letters'> {
-  const runs = new Map<string, number>()
+function countRuns(connections: readonly Connection[]): Pick<HeldHere, 'runs' | 'letters'> {
+  const parked = connections.reduce((sum, connection) => sum + connection.parkedCount(), 0)
+  const runs = new Map<string, number>([['parked', parked]])
   let letters = 0
-  for (const { run, mailbox } of drives) {
+  for (const { run, mailbox } of connections.flatMap((connection) => connection.drives())) {
     const status = waitingStatus(run)
     runs.set(status, (runs.get(status) ?? 0) + 1)
     letters += mailbox.size()

@@ -21,6 +21,14 @@ export function createHands(channel: Channel, journalId: string): Hands {
         }),
       )
     },
+    proposeAnswer({ toolId, optionId, by }) {
+      channel.send(
+        toFrameText({
+          type: 'approval_answer',
+          payload: { tool_id: toolId, option_id: optionId, by: by.slice(0, 200) },
+        }),
+      )
+    },
     stored(ref) {
       channel.send(toFrameText({ type: 'stored', payload: { ref } }))
     },
@@ -84,6 +92,7 @@ export function createSeedHands(ports: SeedHandsPorts): SeedHands {
       const [call] = index < 0 ? (open?.call.tool_id === toolId ? [open.call] : []) : waiting.splice(index, 1)
       if (call) timeUp(call)
     },
+    proposeAnswer: () => undefined,
     stored: () => undefined,
     runFinished: ports.onFinished,
     resultArrived: close,

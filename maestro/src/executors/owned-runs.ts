@@ -1,22 +1,25 @@
-import { Failure } from '@codegen/protocol/failure'
+import type { Failure } from '@codegen/protocol/failure'
 import { closeCodes } from '@codegen/protocol/wire'
-import type { ExecutorFrame, RunTool } from '@codegen/protocol/wire'
-import type { Drive } from '#runs/drive'
+import type { RunTool } from '@codegen/protocol/wire'
+import type { Drive, ParkedDrive } from '#runs/drive'
 import type { SavedEntry } from '#runs/log-entry'
 import { driveRun } from '#runs/loop'
 import type { Hands, RunKey, Toolbelt } from '#runs/ports'
+import { deliverTo } from './deliver-to.ts'
+import type { Delivery } from './deliver-to.ts'
 import { toFrameText } from './frames.ts'
 import { createHands, createSeedHands } from './hands.ts'
 import type { SeedHands } from './hands.ts'
-import type { ClaimedRun, ConnectionPorts, Greeted, InboxCommand } from './ports.ts'
+import { toHeldCommands } from './held-commands.ts'
+import { ParkedRuns } from './parked-runs.ts'
+import type { ParkedRun } from './parked-runs.ts'
+import type { ClaimedRun, ConnectionPorts, Greeted, InboxCommand, ParkedStatus } from './ports.ts'
 import { resumeRun, toLetter } from './resume-run.ts'
+import { noteLate, refuseStray } from './stray-messages.ts'
 
-type Delivery = Extract<
-  ExecutorFrame,
-  { type: 'tool_result' | 'tool_output_delta' | 'approval_requested' | 'approval_resolved' }
->
 const heldMax = 1_000
 type Tell = (failure: Failure, ref?: string) => void
+type Bring = (drive: Drive) => void
 
 type Owner = {
   close(code: number, reason: string): void
@@ -33,8 +36,9 @@ export class OwnedRuns {
   readonly #owner: Owner
   readonly #seedHands: SeedHands | undefined
   readonly #drives = new Map<string, Drive>()
-  /** What came for runs that are still being read: it is brought to them before they go on. */
-  readonly #resuming: Map<string, ((drive: Drive) => void)[]>
+  /** What came for runs that are being read, or put out of memory: it is brought to them before they go on. */
+  readonly #resuming: Map<string, Bring[]>
+  readonly #parked = new ParkedRuns()
   readonly #driving = new Set<Promise<void>>()
   #isReleasing = false
 
@@ -57,7 +61,9 @@ export class OwnedRuns {
   add(drive: Drive, news: readonly SavedEntry[]): void {
     const { generationId } = drive.key
     this.#drives.set(generationId, drive)
-    if (this.#greeted.level === 1) this.#owner.follow(generationId, (news[0]?.position ?? drive.run.length + 1) - 1)
+    // Who follows a run that was parked follows it still.
+    if (this.#greeted.level === 1 && !drive.wasParked)
+      this.#owner.follow(generationId, (news[0]?.position ?? drive.run.length + 1) - 1)
     drive.announce(news)
     // Its executor may have gone while the run was put on record.
     if (this.#isReleasing) this.#letGo(drive)
@@ -81,57 +87,63 @@ export class OwnedRuns {
   }
 
   has(generationId: string): boolean {
-    return this.#drives.has(generationId)
+    return this.#drives.has(generationId) || this.#parked.has(generationId)
   }
 
   drives(): Drive[] {
     return [...this.#drives.values()]
   }
 
+  /** How many of them wait for a person, out of memory. */
+  parkedCount(): number {
+    return this.#parked.ids().length
+  }
+
   keys(): RunKey[] {
-    const { teamId } = this.#ports.principal
-    return [...this.#drives.keys(), ...this.#resuming.keys()].map((generationId) => ({ teamId, generationId }))
+    const ids = [...this.#drives.keys(), ...this.#resuming.keys(), ...this.#parked.ids()]
+    return ids.map((generationId) => this.#keyOf(generationId))
   }
 
   /** Brings a run what its executor sent for it. */
   deliver(frame: Delivery, tell: Tell): void {
-    const drive = this.#drives.get(frame.payload.generation_id)
-    const waiting = this.#resuming.get(frame.payload.generation_id)
-    if (waiting) {
-      if (frame.type !== 'tool_output_delta') hold(waiting, (resumed) => deliverTo(resumed, frame))
-    } else if (drive) {
-      this.#noteLate(frame, drive)
-      deliverTo(drive, frame)
-      if (frame.type === 'tool_result') this.#seedHands?.resultArrived(frame.payload.tool_id)
-    } else if (frame.type !== 'tool_output_delta' && !this.#seedHands) this.#refuseStray(frame, tell)
+    const { generation_id, tool_id } = frame.payload
+    const drive = this.#drives.get(generation_id)
+    if (frame.type === 'tool_output_delta') return drive && deliverTo(drive, frame)
+    if (frame.type === 'tool_result' && drive && !drive.run.openCalls.has(tool_id)) noteLate(this.#ports, frame.payload)
+    const isHere = this.#bring(generation_id, (run) => deliverTo(run, frame))
+    if (isHere && frame.type === 'tool_result') this.#seedHands?.resultArrived(tool_id)
+    if (isHere || this.#seedHands) return
+    const { executorId } = this.#greeted
+    refuseStray(this.#ports, { frame, executorId }, tell).catch((thrown: unknown) =>
+      this.#ports.warn('A stray message could not be judged.', thrown),
+    )
   }
 
   /** Ends the call whose result could not be read. */
   wrongResult(toolId: string, reason: string): void {
-    const drive = [...this.#drives.values()].find((candidate) => candidate.run.openCalls.has(toolId))
-    if (!drive) return
+    const driven = this.drives().find(({ run }) => run.openCalls.has(toolId))
+    const generationId = driven?.key.generationId ?? this.#parked.idOfCall(toolId)
+    if (generationId === undefined) return
     const error = { code: 'message.invalid', message: reason }
-    const { generationId } = drive.key
     const result = { tool_id: toolId, generation_id: generationId, status: 'error', result: reason, error }
-    drive.mailbox.post({ kind: 'result', result })
+    this.#bring(generationId, ({ mailbox }) => mailbox.post({ kind: 'result', result }))
     this.#seedHands?.resultArrived(toolId)
   }
 
   command(command: InboxCommand): void {
     const { teamId, generationId } = command
     if (teamId !== this.#ports.principal.teamId) return
-    const bring = (drive: Drive): void => drive.mailbox.post(toLetter(command))
-    const waiting = this.#resuming.get(generationId)
-    if (waiting) return hold(waiting, bring)
-    const drive = this.#drives.get(generationId)
-    if (drive) bring(drive)
+    this.#bring(generationId, ({ mailbox }) => mailbox.post(toLetter(command)))
+  }
+
+  /** Something happened to a run elsewhere: one that is parked is read again. */
+  wake(generationId: string): void {
+    if (this.#parked.has(generationId)) this.#unpark(generationId, [])
   }
 
   /** Names of the commands that its runs have and no entry shows yet; see ExecutorStore.commandsOf. */
   heldCommands(): string[] {
-    return [...this.#drives.values()].flatMap(({ key, inputs }) =>
-      inputs.map(({ clientRef }) => `${key.generationId} ${clientRef}`),
-    )
+    return [...this.drives().flatMap(toHeldCommands), ...this.#parked.heldCommands()]
   }
 
   /** Lets go of all of them; resolves when each is parked, or has ended with an executor that cannot come back. */
@@ -139,7 +151,22 @@ export class OwnedRuns {
     this.#isReleasing = true
     this.#seedHands?.stop()
     for (const drive of this.#drives.values()) this.#letGo(drive)
+    for (const generationId of this.#parked.ids()) {
+      this.#parked.take(generationId)?.stopwatch.left(undefined)
+      this.#track(this.#park(generationId, 'waiting_executor'))
+    }
     await Promise.all(this.#driving)
+  }
+
+  /** Brings something to a run, at once or when it has been read. False when the run is not open here. */
+  #bring(generationId: string, bring: Bring): boolean {
+    const waiting = this.#resuming.get(generationId)
+    const drive = this.#drives.get(generationId)
+    if (waiting) hold(waiting, bring)
+    else if (drive) bring(drive)
+    else if (this.#parked.has(generationId)) this.#unpark(generationId, [bring])
+    else return false
+    return true
   }
 
   #letGo(drive: Drive): void {
@@ -152,20 +179,24 @@ export class OwnedRuns {
     this.#driving.add(done)
   }
 
-  /** Reads a claimed run and goes on with it; what came for it meanwhile is in its hands before its open calls are sent again. */
-  async #resume(claimed: ClaimedRun): Promise<void> {
+  /** Reads a claimed or parked run and goes on with it; what came for it meanwhile is in its hands before its open calls are sent again. */
+  async #resume(claimed: Pick<ClaimedRun, 'generationId' | 'claims'>, parked?: ParkedRun): Promise<void> {
     const { generationId } = claimed
     const { hands, toolbelt } = this
     try {
-      const { drive, news } = await resumeRun(this.#ports, { greeted: this.#greeted, claimed, hands, toolbelt })
+      const resume = { greeted: this.#greeted, claimed, parked, hands, toolbelt }
+      const { drive, news } = await resumeRun(this.#ports, resume)
       if (this.#isReleasing) {
         drive.release()
-        return await this.#park(drive)
+        return await this.#park(generationId, 'waiting_executor')
       }
       for (const bring of this.#resuming.get(generationId) ?? []) bring(drive)
       this.add(drive, news)
     } catch (thrown) {
       this.#ports.warn(`The run ${generationId} cannot be read.`, thrown)
+      parked?.stopwatch.left(undefined)
+      // What came for it has not been acknowledged and comes again with the next connection.
+      if (parked) this.#disown()
     } finally {
       this.#resuming.delete(generationId)
     }
@@ -182,15 +213,50 @@ export class OwnedRuns {
       this.#drives.delete(generationId)
     }
     if (drive.run.outcome) return
-    if (this.#isReleasing) return this.#park(drive)
-    // Neither released nor ended: another replica owns it, or its log cannot be written. Either way this connection owns nothing any more.
+    if (drive.parked) return this.#keepParked(drive, drive.parked)
+    if (this.#isReleasing) return this.#park(generationId, 'waiting_executor')
+    // Neither released nor ended: another replica owns it, or its log cannot be written.
+    this.#disown()
+  }
+
+  /** This connection owns nothing any more. */
+  #disown(): void {
     this.#owner.close(closeCodes.superseded, 'this replica does not own the executor any more')
   }
 
-  async #park(drive: Drive): Promise<void> {
-    await this.#ports.store.park(drive.key, this.#greeted.epoch).catch((thrown: unknown) => {
-      this.#ports.warn(`The run ${drive.key.generationId} could not be marked as waiting for its executor.`, thrown)
+  /** Says on record that a run waits for a person; what comes for it before that is said waits, or its row would be wrong. */
+  async #keepParked(drive: Drive, parked: ParkedDrive): Promise<void> {
+    const { generationId } = drive.key
+    const waiting = drive.mailbox.takeAll().map(
+      (letter): Bring =>
+        ({ mailbox }) =>
+          mailbox.post(letter),
+    )
+    this.#resuming.set(generationId, waiting)
+    await this.#park(generationId, 'waiting_approval')
+    this.#resuming.delete(generationId)
+    if (this.#isReleasing) {
+      parked.stopwatch.left(undefined)
+      return this.#park(generationId, 'waiting_executor')
+    }
+    this.#parked.keep(drive, parked)
+    if (waiting.length > 0) this.#unpark(generationId, waiting)
+  }
+
+  #unpark(generationId: string, waiting: Bring[]): void {
+    const parked = this.#parked.take(generationId)
+    this.#resuming.set(generationId, waiting)
+    this.#track(this.#resume({ generationId, claims: 0 }, parked))
+  }
+
+  async #park(generationId: string, status: ParkedStatus): Promise<void> {
+    await this.#ports.store.park(this.#keyOf(generationId), this.#greeted.epoch, status).catch((thrown: unknown) => {
+      this.#ports.warn(`The run ${generationId} could not be marked as ${status}.`, thrown)
     })
+  }
+
+  #keyOf(generationId: string): RunKey {
+    return { teamId: this.#ports.principal.teamId, generationId }
   }
 
   #createSeedHands(): SeedHands {
@@ -204,50 +270,11 @@ export class OwnedRuns {
       onFinished: () => this.#owner.close(closeCodes.done, 'the run has ended'),
     })
   }
-
-  /** What comes for a call that has ended is for the log alone: a repeat, or a result that nobody waited for any more. */
-  #noteLate(frame: Delivery, { run }: Pick<Drive, 'run'>): void {
-    if (frame.type !== 'tool_result' || run.openCalls.has(frame.payload.tool_id)) return
-    const { tool_id, generation_id, status } = frame.payload
-    this.#ports.warn(
-      `A late result (${status.slice(0, 40)}) of the call ${tool_id} of the run ${generation_id} was not used.`,
-      undefined,
-    )
-  }
-
-  /**
-   * A message for a run that is not open here. For an ended run of this executor it is a late repeat: acknowledged, so that it is not sent for
-   * ever. For any other run it is refused, and that run never hears of it.
-   */
-  #refuseStray(frame: Delivery, tell: Tell): void {
-    const { generation_id, tool_id } = frame.payload
-    const ref = `${frame.type}:${tool_id}`
-    const key = { teamId: this.#ports.principal.teamId, generationId: generation_id }
-    this.#ports.store.isRunOf(key, this.#greeted.executorId).then(
-      (isOwn) => {
-        if (isOwn) this.hands.stored(ref)
-        else tell(new Failure('server.forbidden', `The run ${generation_id} is not one of this executor.`), ref)
-      },
-      (thrown: unknown) => this.#ports.warn('A stray message could not be judged.', thrown),
-    )
-  }
 }
 
 /** Beyond the bound it is as if it had not come: nothing that is held has been acknowledged, so it comes again. */
-function hold(waiting: ((drive: Drive) => void)[], bring: (drive: Drive) => void): void {
+function hold(waiting: Bring[], bring: Bring): void {
   if (waiting.length < heldMax) waiting.push(bring)
-}
-
-function deliverTo(drive: Drive, frame: Delivery): void {
-  switch (frame.type) {
-    case 'tool_result':
-      return drive.mailbox.post({ kind: 'result', result: frame.payload })
-    case 'approval_requested':
-    case 'approval_resolved':
-      return drive.mailbox.post({ kind: 'approval', fact: frame })
-    case 'tool_output_delta':
-      if (drive.run.openCalls.has(frame.payload.tool_id)) drive.outlet.decoration(frame)
-  }
 }
 
 /** An executor of level 0 is known by its connection only and cannot come back: its calls end here, and its run with them. */

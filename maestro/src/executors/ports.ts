@@ -1,6 +1,14 @@
-import type { Handshake, RunLimits, RunMode } from '@codegen/protocol/wire'
+import type { Handshake, RunFactOf, RunLimits, RunMode } from '@codegen/protocol/wire'
 import type { LogEntry, SavedEntry } from '#runs/log-entry'
-import type { BrainPorts, LoadedRun, RunKey, RunSummaryChange, Toolbelt, WaitingInput } from '#runs/ports'
+import type {
+  BrainPorts,
+  LoadedRun,
+  ProposedAnswer,
+  RunKey,
+  RunSummaryChange,
+  Toolbelt,
+  WaitingInput,
+} from '#runs/ports'
 
 /** Who is behind a connection, as its token tells. */
 export type Principal = { readonly teamId: string; readonly name: string }
@@ -79,6 +87,9 @@ export type NewRunOutcome =
   | { readonly kind: 'duplicate'; readonly generationId: string; readonly sessionId: string }
   | { readonly kind: 'superseded' }
 
+/** What a run waits for that is parked: its executor, or a person. */
+export type ParkedStatus = 'waiting_executor' | 'waiting_approval'
+
 /** A command for a run, as it waits in its inbox. */
 export type InboxCommand = RunKey & {
   readonly clientRef: string
@@ -86,10 +97,39 @@ export type InboxCommand = RunKey & {
 } & (
     | { readonly type: 'cancel_run'; readonly reason: string }
     | ({ readonly type: 'run_input' } & Pick<WaitingInput, 'content' | 'mode'>)
+    | ({ readonly type: 'approval_answer' } & Pick<ProposedAnswer, 'toolId' | 'optionId'>)
   )
+
+export type AnswerCommand = Extract<InboxCommand, { type: 'approval_answer' }>
+
+/** What became of an answer. `closed`: there is no such question, or it has been answered; `crowded`: too many wait for the run already. */
+export type AnswerOutcome =
+  | { readonly kind: 'written' | 'unknown' | 'finished' | 'closed' | 'crowded' }
+  | { readonly kind: 'no-option'; readonly optionIds: readonly string[] }
 
 /** What became of a command; `crowded`: too many inputs wait for the run already. */
 export type CommandOutcome = 'written' | 'unknown' | 'finished' | 'crowded'
+
+export type EndsAbandoned = {
+  readonly afterMs: number
+  readonly runsMax: number
+  /** Ids of runs that are left alone. */
+  readonly except: readonly string[]
+  /** Makes a run's last entry out of its log. */
+  toEnd(entries: readonly SavedEntry[]): AbandonedEnd
+}
+
+export type AbandonedEnd = LogEntry & { readonly fact: RunFactOf<'run_finished'> }
+
+export type EndedRun = RunKey & { readonly entry: SavedEntry }
+
+export type AbandonedRuns = {
+  /** How many there were to look at; some may have been moving. */
+  readonly found: number
+  readonly ended: readonly EndedRun[]
+  /** Those whose log this release cannot read: they stay open. */
+  readonly unreadable: readonly (RunKey & { readonly cause: unknown })[]
+}
 
 /** What ExecutorCommunicator needs of Postgres. */
 export type ExecutorStore = {
@@ -113,8 +153,15 @@ export type ExecutorStore = {
   queuedStart(key: RunKey): Promise<QueuedStart | undefined>
   /** Ends a run that nobody has taken up, with its whole log. False when somebody has, or it has ended. */
   endQueued(key: RunKey, entries: readonly LogEntry[], end: RunSummaryChange): Promise<boolean>
-  /** Says that the run waits for its executor. */
-  park(key: RunKey, epoch: number): Promise<void>
+  /** Says what the run waits for, since now; nothing when it has another owner. */
+  park(key: RunKey, epoch: number, status: ParkedStatus): Promise<void>
+  /**
+   * Ends open runs in which nothing has happened for `afterMs`, by Postgres' clock, at most `runsMax`, in one transaction. A row that somebody holds is left
+   * to him; an owner that comes back then finds the run ended.
+   */
+  endAbandoned(ends: EndsAbandoned): Promise<AbandonedRuns>
+  /** Starts that nobody has taken up for `afterMs`, the oldest first. */
+  abandonedStarts(afterMs: number): Promise<readonly QueuedStart[]>
   /** The ended runs of a conversation, oldest first; undefined when this executor has no such session. */
   conversation(
     teamId: string,
@@ -122,7 +169,9 @@ export type ExecutorStore = {
     sessionId: string,
   ): Promise<readonly (readonly SavedEntry[])[] | undefined>
   /** Writes a command; with `executorId`, only for a run of that executor. A repeat of the same `clientRef` changes nothing. */
-  command(command: InboxCommand, executorId?: string): Promise<CommandOutcome>
+  command(command: Exclude<InboxCommand, AnswerCommand>, executorId?: string): Promise<CommandOutcome>
+  /** Writes an answer to an open question. A repeat of the same `clientRef` changes nothing. */
+  answer(answer: AnswerCommand): Promise<AnswerOutcome>
   isRunOf(key: RunKey, executorId: string): Promise<boolean>
   /** Commands that wait for these runs, but for those in `held`: `<generation_id> <client_ref>`. */
   commandsOf(keys: readonly RunKey[], held?: readonly string[]): Promise<readonly InboxCommand[]>

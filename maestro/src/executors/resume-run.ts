@@ -1,4 +1,6 @@
+import { toEventId } from '@codegen/protocol/ids'
 import { limits as protocolLimits } from '@codegen/protocol/limits'
+import { Failure } from '@codegen/protocol/failure'
 import { Drive } from '#runs/drive'
 import type { Letter } from '#runs/drive'
 import type { SavedEntry } from '#runs/log-entry'
@@ -6,24 +8,30 @@ import type { Hands, Toolbelt } from '#runs/ports'
 import { dialectNamed } from '#runs/dialects'
 import { createTranscript } from '#runs/request-text'
 import { foldRun } from '#runs/run'
+import type { ParkedRun } from './parked-runs.ts'
 import type { ClaimedRun, ConnectionPorts, Greeted, InboxCommand } from './ports.ts'
 
 type Resume = {
   readonly greeted: Greeted
-  readonly claimed: ClaimedRun
+  readonly claimed: Pick<ClaimedRun, 'generationId' | 'claims'>
+  /** It was parked on this very connection. */
+  readonly parked: ParkedRun | undefined
   readonly hands: Hands
   readonly toolbelt: Toolbelt
 }
 
 /**
- * Goes on with a claimed run where its log ends. Open calls are sent again to the journal they were sent to, which knows whether they ran; for any other
- * journal their outcome is unknown and they end as interrupted. A run that only ever changes its server fails.
+ * Goes on with a claimed or parked run where its log ends. Open calls are sent again to the journal they were sent to, which knows whether they ran; for any other
+ * journal their outcome is unknown and they end as interrupted. A run that only ever changes its server fails. Fails with executor.superseded when it has
+ * another owner.
  */
 export async function resumeRun(ports: ConnectionPorts, resume: Resume): Promise<{ drive: Drive; news: SavedEntry[] }> {
-  const { greeted, claimed, hands, toolbelt } = resume
+  const { greeted, claimed, parked, hands, toolbelt } = resume
   ports.brain.model.warm().catch(() => undefined)
   const key = { teamId: ports.principal.teamId, generationId: claimed.generationId }
   const [loaded, commands] = await Promise.all([ports.store.load(key), ports.store.commandsOf([key])])
+  if (loaded.epoch !== greeted.epoch)
+    throw new Failure('executor.superseded', `The run ${key.generationId} has another owner.`)
   const run = foldRun(loaded.entries)
   const transcript = createTranscript(dialectNamed(run.dialect), {
     model: run.model,
@@ -33,7 +41,7 @@ export async function resumeRun(ports: ConnectionPorts, resume: Resume): Promise
   })
   for (const entry of loaded.entries) transcript.add(entry)
   const { epoch } = greeted
-  const { ageMs } = loaded
+  const { ageMs, workedMs } = loaded
   const drive = new Drive({
     key,
     epoch,
@@ -43,7 +51,9 @@ export async function resumeRun(ports: ConnectionPorts, resume: Resume): Promise
     toolbelt,
     ports: ports.brain,
     ageMs,
+    workedMs,
     isClaimed: true,
+    parked,
   })
   // What was asked of it while it had no owner is there before it goes on.
   for (const command of commands) drive.mailbox.post(toLetter(command))
@@ -55,13 +65,18 @@ export async function resumeRun(ports: ConnectionPorts, resume: Resume): Promise
     const message = `The run repeatedly lost its server: ${claimed.claims} times in a row without progress.`
     drive.fail({ status: 'failed', error: { code: 'run.lost_servers', message } })
   }
-  // The claim is the one entry that no owner has published.
-  return { drive, news: loaded.entries.slice(-1) }
+  const last = loaded.entries.at(-1)?.fact
+  // Ended elsewhere while it was parked.
+  if (last?.type === 'run_finished') hands.runFinished({ ...last.payload, last_event_id: toEventId(run.length, 0) })
+  // The claim is the one entry that no owner has published; of a parked run it is whatever was written elsewhere.
+  const known = parked?.at.position ?? loaded.entries.length - 1
+  return { drive, news: loaded.entries.slice(known) }
 }
 
 /** A command as it reaches its run. */
 export function toLetter(command: InboxCommand): Letter {
   if (command.type === 'run_input') return { kind: 'input', input: command }
+  if (command.type === 'approval_answer') return { kind: 'answer', answer: command }
   const { clientRef, reason, by } = command
   return { kind: 'cancel', clientRef, reason, by }
 }

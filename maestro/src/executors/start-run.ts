@@ -68,6 +68,7 @@ export async function startRun(ports: ConnectionPorts, asked: RunStart): Promise
     toolbelt,
     ports: ports.brain,
     ageMs: 0,
+    workedMs: 0,
     isClaimed: false,
   })
   runs.add(drive, entries)

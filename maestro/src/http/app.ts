@@ -10,6 +10,7 @@ import { healthRoutes } from '#http/routes/health'
 import { limits } from '#limits'
 import { openApiRoute } from '#http/routes/openapi'
 import { describeApi } from './openapi.ts'
+import { answerQuestionRoute } from '#http/routes/answer-question'
 import { cancelRunRoute } from '#http/routes/cancel-run'
 import { executorsRoutes } from '#http/routes/executors'
 import { listRunsRoute } from '#http/routes/list-runs'
@@ -36,6 +37,7 @@ const guardedRoutes = [
   runEventsRoute,
   cancelRunRoute,
   runInputRoute,
+  answerQuestionRoute,
   executorsRoutes,
 ] as const
 

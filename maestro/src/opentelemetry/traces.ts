@@ -17,7 +17,12 @@ export type Traces = { readonly observer: Observer; close(): Promise<void> }
 export function openTraces(options: TracerOptions): Traces {
   const tracer = createTracer(options)
   return {
-    observer: { runTaken: (run) => traceRun(tracer, run), appended: () => undefined },
+    observer: {
+      runTaken: (run) => traceRun(tracer, run),
+      appended: () => undefined,
+      resultLate: () => undefined,
+      runAbandoned: () => undefined,
+    },
     close: tracer.close,
   }
 }

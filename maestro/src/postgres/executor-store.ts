@@ -1,17 +1,17 @@
-import { Compile } from 'typebox/compile'
-import { readRunFact } from '@codegen/protocol/wire'
 import { Failure } from '@codegen/protocol/failure'
 import type { Claim, ExecutorRecord, ExecutorStore, NewRun, NewRunOutcome } from '#executors/ports'
-import { EntryInternal } from '#runs/log-entry'
 import type { SavedEntry } from '#runs/log-entry'
 import type { LoadedRun, RunKey } from '#runs/ports'
+import { toWorkedMs } from '#runs/worked-ms'
+import { endAbandoned } from './abandoned-runs.ts'
+import { writeAnswer } from './answers.ts'
 import { claimExecutor } from './claim.ts'
 import type { Database } from './database.ts'
 import { commandsOf, writeCommand } from './inbox.ts'
-import { endQueued, queuedStart, queuedStarts, queueStart } from './queued-runs.ts'
+import { abandonedStarts, endQueued, queuedStart, queuedStarts, queueStart } from './queued-runs.ts'
 import { toEntryColumns, unfoldEntries } from './run-log.ts'
-
-const internalReader = Compile(EntryInternal)
+import { toSavedEntry } from './saved-entry.ts'
+import type { LogRow } from './saved-entry.ts'
 
 const startSql = `
 WITH owner AS (
@@ -33,14 +33,15 @@ SELECT $1, $2, entry.index, entry.type, entry.payload::json, entry.shown, entry.
 const earlierSql = `SELECT generation_id, session_id FROM runs WHERE team_id = $1 AND executor_id = $2 AND client_ref = $3`
 
 const loadRunSql = `
-SELECT epoch, level, executor_id, claims, extract(epoch FROM now() - created_at) * 1000 AS age_ms
+SELECT epoch, level, executor_id, claims, extract(epoch FROM now() - created_at) * 1000 AS age_ms, extract(epoch FROM now()) * 1000 AS now_ms
   FROM runs WHERE team_id = $1 AND generation_id = $2`
 const loadLogSql = `
-SELECT position, type, payload, shown, internal FROM run_log WHERE team_id = $1 AND generation_id = $2 ORDER BY position`
+SELECT position, type, payload, shown, internal, extract(epoch FROM created_at) * 1000 AS at_ms
+  FROM run_log WHERE team_id = $1 AND generation_id = $2 ORDER BY position`
 const loadTextsSql = `SELECT digest, body FROM run_texts WHERE team_id = $1 AND digest = ANY ($2)`
 
 const parkSql = `
-UPDATE runs SET status = 'waiting_executor', parked_at = now()
+UPDATE runs SET status = $4, parked_at = now()
  WHERE team_id = $1 AND generation_id = $2 AND epoch = $3 AND finished_at IS NULL`
 
 // What is before the last compaction is in it.
@@ -71,15 +72,18 @@ export function createExecutorStore(database: Database, server: string): Executo
     queuedStarts: (executors, generationId) => queuedStarts(database, executors, generationId),
     queuedStart: (key) => queuedStart(database, key),
     endQueued: (key, entries, end) => endQueued(database, key, { entries, end }),
-    async park(key, epoch) {
-      await database.query({ text: parkSql, values: [key.teamId, key.generationId, epoch] })
+    async park(key, epoch, status) {
+      await database.query({ text: parkSql, values: [key.teamId, key.generationId, epoch, status] })
     },
+    endAbandoned: (ends) => endAbandoned(database, ends),
+    abandonedStarts: (afterMs) => abandonedStarts(database, afterMs),
     async conversation(teamId, executorId, sessionId) {
       const values = [teamId, executorId, sessionId]
       const { rows } = await database.query<LogRow & { generation_id: string }>({ text: conversationSql, values })
       const runs = Map.groupBy(rows, (row) => row.generation_id)
       return rows.length === 0 ? undefined : [...runs.values()].map((run) => run.map(toSavedEntry))
     },
+    answer: (answer) => writeAnswer(database, answer),
     command: (command, executorId) => writeCommand(database, command, executorId),
     async isRunOf(key, executorId) {
       const values = [key.teamId, key.generationId, executorId]
@@ -130,11 +134,12 @@ async function loadRun(database: Database, key: RunKey): Promise<LoadedRun> {
   const values = [key.teamId, key.generationId]
   const [runs, log] = await Promise.all([
     database.query<RunRow>({ text: loadRunSql, values }),
-    database.query<LogRow>({ text: loadLogSql, values }),
+    database.query<LogRow & { at_ms: string }>({ text: loadLogSql, values }),
   ])
   const [run] = runs.rows
   if (!run) throw new Failure('run.unknown', `There is no run ${key.generationId}.`)
-  const entries = log.rows.map(toSavedEntry)
+  const timed = log.rows.map((row) => ({ entry: toSavedEntry(row), atMs: Number(row.at_ms) }))
+  const entries = timed.map(({ entry }) => entry)
   const digests = lastDigests(entries)
   const texts = await database.query<{ digest: string; body: string }>({
     text: loadTextsSql,
@@ -149,22 +154,13 @@ async function loadRun(database: Database, key: RunKey): Promise<LoadedRun> {
     teamId: key.teamId,
     claims: run.claims,
     ageMs: Number(run.age_ms),
+    workedMs: toWorkedMs(timed, Number(run.now_ms)),
     systemPrompt: bodies.get(digests.system) ?? '',
     toolsJson: bodies.get(digests.tools) ?? '[]',
   }
 }
 
-type RunRow = { epoch: number; level: number; executor_id: string; claims: number; age_ms: string }
-type LogRow = { position: number; type: string; payload: string; shown: string | null; internal: string | null }
-
-function toSavedEntry(row: LogRow): SavedEntry {
-  // What an older release or another hand wrote is read like anything from outside: an entry that is no fact fails here, by name.
-  const frame = readRunFact(`{"type":${JSON.stringify(row.type)},"payload":${row.payload}}`)
-  if ('unknown' in frame)
-    throw new Failure('run.unreadable', `Log entry ${row.position} has the unknown type "${row.type}".`)
-  const internal = row.internal === null ? null : internalReader.Parse(JSON.parse(row.internal))
-  return { position: row.position, fact: frame, shown: row.shown, internal }
-}
+type RunRow = { epoch: number; level: number; executor_id: string; claims: number; age_ms: string; now_ms: string }
 
 function lastDigests(entries: readonly SavedEntry[]): { system: string; tools: string } {
   const toolbelt = entries.findLast((entry) => entry.fact.type === 'toolbelt')?.fact

@@ -1,8 +1,9 @@
 import { Type } from 'typebox'
 import { Compile } from 'typebox/compile'
 import { limits } from '@codegen/protocol/limits'
-import type { CommandOutcome, InboxCommand } from '#executors/ports'
+import type { AnswerCommand, CommandOutcome, InboxCommand } from '#executors/ports'
 import type { RunKey } from '#runs/ports'
+import { answerReader } from './answers.ts'
 import type { Database } from './database.ts'
 import { inputReader } from './run-log.ts'
 
@@ -39,7 +40,7 @@ const cancelReader = Compile(Type.Object({ reason: Type.String(), by: Type.Strin
 /** Writes a command; see ExecutorStore.command. */
 export async function writeCommand(
   database: Database,
-  command: InboxCommand,
+  command: Exclude<InboxCommand, AnswerCommand>,
   executorId: string | undefined,
 ): Promise<CommandOutcome> {
   const { teamId, generationId, clientRef, type } = command
@@ -63,7 +64,7 @@ export async function writeCommand(
   return run.repeated ? 'written' : 'crowded'
 }
 
-function toPayload(command: InboxCommand): object {
+function toPayload(command: Exclude<InboxCommand, AnswerCommand>): object {
   const { by } = command
   if (command.type === 'cancel_run') return { reason: command.reason, by }
   return { content: command.content, mode: command.mode, by }
@@ -81,14 +82,17 @@ export async function commandsOf(
 ): Promise<readonly InboxCommand[]> {
   const values = [keys.map((key) => key.teamId), keys.map((key) => key.generationId), held]
   const { rows } = await database.query<CommandRow>({ name: 'commands', text: commandsSql, values })
-  return rows.map(toCommand)
+  return rows.flatMap(toCommand)
 }
 
 type CommandRow = { team_id: string; generation_id: string; client_ref: string; type: string; payload: string }
 
-function toCommand(row: CommandRow): InboxCommand {
+/** What a newer release wrote waits for one that can read it. */
+function toCommand(row: CommandRow): InboxCommand[] {
   const key = { teamId: row.team_id, generationId: row.generation_id, clientRef: row.client_ref }
   const payload: unknown = JSON.parse(row.payload)
-  if (row.type === 'run_input') return { ...key, type: 'run_input', ...inputReader.Parse(payload) }
-  return { ...key, type: 'cancel_run', ...cancelReader.Parse(payload) }
+  if (row.type === 'run_input') return [{ ...key, type: 'run_input', ...inputReader.Parse(payload) }]
+  if (row.type === 'cancel_run') return [{ ...key, type: 'cancel_run', ...cancelReader.Parse(payload) }]
+  if (row.type === 'approval_answer') return [{ ...key, type: 'approval_answer', ...answerReader.Parse(payload) }]
+  return []
 }

@@ -33,6 +33,9 @@ const waitingSql = `
 SELECT ${columns} WHERE status = 'queued' AND (runs.team_id, executor_id) IN (SELECT * FROM unnest($1::text[], $2::text[]))
    AND ($3::text IS NULL OR runs.generation_id = $3) ORDER BY runs.created_at, inbox_id LIMIT $4`
 
+const abandonedSql = `
+SELECT ${columns} WHERE status = 'queued' AND parked_at < now() - $1 * interval '1 millisecond' ORDER BY runs.created_at LIMIT $2`
+
 const oneSql = `SELECT ${columns} WHERE status = 'queued' AND runs.team_id = $1 AND runs.generation_id = $2`
 
 const endSql = `
@@ -88,6 +91,12 @@ export async function queuedStarts(
 export async function queuedStart(database: Database, key: RunKey): Promise<QueuedStart | undefined> {
   const { rows } = await database.query<QueuedRow>({ text: oneSql, values: [key.teamId, key.generationId] })
   return rows.map(toStart)[0]
+}
+
+/** The starts that nobody took up; see ExecutorStore.abandonedStarts. */
+export async function abandonedStarts(database: Database, afterMs: number): Promise<readonly QueuedStart[]> {
+  const { rows } = await database.query<QueuedRow>({ text: abandonedSql, values: [afterMs, limits.startsWaitingMax] })
+  return rows.map(toStart)
 }
 
 /** Ends a queued run; see ExecutorStore.endQueued. */

@@ -3,7 +3,7 @@ import { Compile } from 'typebox/compile'
 import { InputModeSchema } from '@codegen/protocol/wire'
 import type { PublishedEvent, RunAppend, RunKey, RunLog, WaitingInput } from '#runs/ports'
 import type { LogEntry } from '#runs/log-entry'
-import type { Database } from './database.ts'
+import type { Database, Statement } from './database.ts'
 
 /** The rows of four parameters that begin at `$first`, as `toEntryColumns` makes them; `index` counts from 1. */
 export function unfoldEntries(first: number): string {
@@ -73,11 +73,15 @@ async function appendEntries(database: Database, append: RunAppend, inputs: numb
   const onRetry = (): void => {
     isRetried = true
   }
-  const statement = { name: 'append', text: appendSql, values: [...appendValues(append), inputs] }
-  const { rowCount } = await database.query(statement, { onRetry })
+  const { rowCount } = await database.query(toAppendStatement(append, inputs), { onRetry })
   if (rowCount === append.entries.length) return true
   // An earlier try may have committed before its connection was lost: nobody but the caller writes under its epoch.
   return isRetried && hasLength(database, append, append.length + append.entries.length)
+}
+
+/** The statement that appends, behind the fence; it changes one row for each entry, or nothing. `inputs` as above. */
+export function toAppendStatement(append: RunAppend, inputs: number | null): Statement {
+  return { name: 'append', text: appendSql, values: [...appendValues(append), inputs] }
 }
 
 async function hasLength(database: Database, append: RunAppend, length: number): Promise<boolean> {

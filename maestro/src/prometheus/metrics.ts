@@ -46,6 +46,11 @@ function createObserver(registry: Registry): Observer {
     help: 'Time of one statement that brings entries of a run on record, tries again included.',
     buckets: [0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1, 5, 30],
   })
+  const late = counter(registry, {
+    name: 'maestro_tool_results_late_total',
+    help: 'Results of calls that had ended: late ones, and repeats of those on record. They are not used.',
+    labelNames: ['status'],
+  })
   const observed: Omit<RunObserver, 'runLeft'> = {
     traceparentOf: () => undefined,
     ...model,
@@ -58,6 +63,11 @@ function createObserver(registry: Registry): Observer {
       return { ...observed, runLeft: (outcome) => outcome && runs.ended.inc({ status: outcome }) }
     },
     appended: (ms) => append.observe(ms / 1_000),
+    resultLate: (status) => late.inc({ status }),
+    runAbandoned(outcome) {
+      runs.ended.inc({ status: outcome })
+      runs.abandoned.inc()
+    },
   }
 }
 
@@ -72,6 +82,10 @@ function runMetrics(registry: Registry) {
       name: 'maestro_runs_ended_total',
       help: 'Runs that ended here, by how.',
       labelNames: ['status'],
+    }),
+    abandoned: counter(registry, {
+      name: 'maestro_runs_abandoned_total',
+      help: 'Those of them that nobody came back for, ended by the sweeper.',
     }),
   }
 }
@@ -151,7 +165,7 @@ function registerGauges(registry: Registry): (now: HeldNow) => void {
   })
   const open = gauge(registry, {
     name: 'maestro_runs_open',
-    help: 'Open runs this replica owns, by what they do or wait for.',
+    help: 'Open runs this replica owns, by what they do or wait for; parked ones wait for a person, out of memory.',
     labelNames: ['state'],
   })
   const letters = gauge(registry, {
@@ -173,7 +187,7 @@ function registerGauges(registry: Registry): (now: HeldNow) => void {
   })
   return (now) => {
     executors.set(now.executors)
-    for (const state of openStates) open.set({ state }, now.runs.get(state) ?? 0)
+    for (const state of [...openStates, 'parked']) open.set({ state }, now.runs.get(state) ?? 0)
     letters.set(now.letters)
     commands.set(now.commands)
     const { total, idle, waiting } = now.connections

@@ -1,3 +1,4 @@
+import type { EventPosition } from '@codegen/protocol/ids'
 import type { RunFactOf, RunTool, ToolResult } from '@codegen/protocol/wire'
 import { reach } from '#crash-points'
 import type { Dialect } from './dialect.ts'
@@ -7,11 +8,21 @@ import type { LogEntry, SavedEntry } from './log-entry.ts'
 import { createMailbox } from './mailbox.ts'
 import type { Mailbox } from './mailbox.ts'
 import type { TakenRun } from './observer.ts'
-import type { BrainPorts, Ending, Hands, RunKey, RunSummaryChange, Toolbelt, WaitingInput } from './ports.ts'
+import type {
+  BrainPorts,
+  Ending,
+  Hands,
+  ProposedAnswer,
+  RunKey,
+  RunSummaryChange,
+  Toolbelt,
+  WaitingInput,
+} from './ports.ts'
 import type { Transcript } from './request-text.ts'
 import { applyEntry } from './run.ts'
 import type { Run } from './run.ts'
 import { Stopwatch } from './stopwatch.ts'
+import { WorkClock } from './work-clock.ts'
 
 /** What reaches a run from outside. */
 export type Letter =
@@ -19,6 +30,7 @@ export type Letter =
   | { readonly kind: 'approval'; readonly fact: RunFactOf<'approval_requested'> | RunFactOf<'approval_resolved'> }
   | { readonly kind: 'cancel'; readonly clientRef: string; readonly reason: string; readonly by: string }
   | { readonly kind: 'input'; readonly input: WaitingInput }
+  | { readonly kind: 'answer'; readonly answer: ProposedAnswer }
   /** Look again: time is up, or the executor is gone for good. */
   | { readonly kind: 'look' }
   /** This replica lets go of the run; it goes on elsewhere. */
@@ -32,11 +44,25 @@ export type DriveStart = {
   readonly hands: Hands
   readonly toolbelt: Toolbelt
   readonly ports: BrainPorts
-  /** How old the run is already. */
+  /** How old the run is already, and how much of that it worked. */
   readonly ageMs: number
+  readonly workedMs: number
   /** It was begun before, by another owner. */
   readonly isClaimed: boolean
+  /** What was kept of it while it was parked here. */
+  readonly parked?: ParkedDrive | undefined
 }
+
+/** What is kept of a run that was put out of memory: all else is in its log. */
+export type ParkedDrive = {
+  /** Its last event; ids go on from there. */
+  readonly at: EventPosition
+  readonly stopwatch: Stopwatch
+  readonly toolIds: readonly string[]
+}
+
+/** An answer as a run holds it: until the executor has judged it, or its question is over. */
+export type HeldAnswer = ProposedAnswer & { readonly isSent: boolean }
 
 /** A run in the hands of its owner: the fold so far, and what stands ready to drive it. */
 export class Drive {
@@ -49,17 +75,22 @@ export class Drive {
   readonly outlet: EventOutlet
   readonly mailbox: Mailbox<Letter> = createMailbox()
   readonly stopwatch: Stopwatch
+  /** Stands still while the run waits for a person. */
+  readonly clock: WorkClock
+  /** It was parked here: its open calls are in its executor's hands. */
+  readonly wasParked: boolean
   /** Calls whose end was asked for. */
   readonly cancelled = new Set<string>()
 
   /** What people said and no entry shows yet, oldest first. */
   inputs: readonly WaitingInput[] = []
+  /** What was answered elsewhere to questions that are open, oldest first. */
+  answers: readonly HeldAnswer[] = []
 
   readonly #epoch: number
-  readonly #startedAt: number
-  readonly #timeUp: NodeJS.Timeout
   #run: Run
   #isReleased = false
+  #parked: ParkedDrive | undefined
   #failure: Ending | undefined
   #staged: SavedEntry[] = []
   #afterCommit: (() => void)[] = []
@@ -72,14 +103,15 @@ export class Drive {
     this.toolbelt = start.toolbelt
     this.transcript = start.transcript
     this.dialect = dialectNamed(start.run.dialect)
-    this.outlet = new EventOutlet(start.ports.bus, start.key, start.run.length)
+    const { ports, key, run, parked } = start
+    this.outlet = new EventOutlet(ports.bus, key, parked?.at ?? { position: run.length, k: 0 })
     this.#epoch = start.epoch
-    this.#run = start.run
-    this.#startedAt = start.ports.now() - start.ageMs
-    this.stopwatch = new Stopwatch(start.ports.observer.runTaken(toTaken(start, this.#startedAt)), start.ports.now)
-    const leftMs = Math.max(0, start.run.bounds.seconds * 1_000 - start.ageMs)
-    this.#timeUp = setTimeout(() => this.mailbox.post({ kind: 'look' }), leftMs)
-    this.#timeUp.unref()
+    this.#run = run
+    this.wasParked = parked !== undefined
+    this.stopwatch = parked?.stopwatch ?? new Stopwatch(ports.observer.runTaken(toTaken(start)), ports.now)
+    const dueMs = run.bounds.seconds * 1_000
+    const onDue = (): void => this.mailbox.post({ kind: 'look' })
+    this.clock = new WorkClock({ now: ports.now, workedMs: start.workedMs, dueMs, onDue })
   }
 
   /** The run with everything that is staged. */
@@ -93,7 +125,7 @@ export class Drive {
 
   /** Why the run must end now, if it must. */
   get ending(): Ending | undefined {
-    return this.#failure ?? this.ports.safeguards.endingOf(this.#run, this.ports.now() - this.#startedAt)
+    return this.#failure ?? this.ports.safeguards.endingOf(this.#run, this.clock.workedMs())
   }
 
   /** How many tokens fit into the run's model. */
@@ -176,10 +208,25 @@ export class Drive {
 
   /** Lets go of the run: nothing more is written or shown. */
   release(): void {
-    this.#isReleased = true
-    clearTimeout(this.#timeUp)
-    this.outlet.close()
+    this.#letGo()
     this.stopwatch.left(undefined)
+  }
+
+  /** Lets go of it likewise, but it stays this replica's: whoever measures it is not told that it left. */
+  park(): void {
+    this.#parked = { at: this.outlet.at(), stopwatch: this.stopwatch, toolIds: [...this.#run.openCalls.keys()] }
+    this.#letGo()
+  }
+
+  /** What is kept of it, once it is parked. */
+  get parked(): ParkedDrive | undefined {
+    return this.#parked
+  }
+
+  #letGo(): void {
+    this.#isReleased = true
+    this.clock.stop()
+    this.outlet.close()
   }
 
   async #append(entries: readonly SavedEntry[], length: number, summary: RunSummaryChange): Promise<boolean> {
@@ -199,7 +246,8 @@ export class Drive {
   }
 }
 
-function toTaken({ key, run, isClaimed }: DriveStart, startedMs: number): TakenRun {
+function toTaken({ key, run, isClaimed, ageMs, ports }: DriveStart): TakenRun {
+  const startedMs = ports.now() - ageMs
   return { generationId: key.generationId, model: run.model, startedMs, isClaimed, traceparent: run.traceparent }
 }
 

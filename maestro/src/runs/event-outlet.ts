@@ -1,4 +1,5 @@
 import { toEventId } from '@codegen/protocol/ids'
+import type { EventPosition } from '@codegen/protocol/ids'
 import type { RunDecoration } from '@codegen/protocol/wire'
 import type { SavedEntry } from './log-entry.ts'
 import type { EventBus, PublishedEvent, RunKey } from './ports.ts'
@@ -8,15 +9,22 @@ export class EventOutlet {
   readonly #bus: EventBus
   readonly #key: RunKey
   #position: number
-  #k = 0
+  #k: number
   #holds = 0
   #soon: NodeJS.Immediate | undefined
   #pending: RunDecoration[] = []
 
-  constructor(bus: EventBus, key: RunKey, position: number) {
+  /** `at`: the last event there is. */
+  constructor(bus: EventBus, key: RunKey, at: EventPosition) {
     this.#bus = bus
     this.#key = key
-    this.#position = position
+    this.#position = at.position
+    this.#k = at.k
+  }
+
+  /** The last event of the run. */
+  at(): EventPosition {
+    return { position: this.#position, k: this.#k }
   }
 
   /** Holds decorations back until the facts that are being committed are out. */

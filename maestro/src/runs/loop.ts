@@ -1,38 +1,41 @@
 import { toEventId } from '@codegen/protocol/ids'
-import type { RunFactOf } from '@codegen/protocol/wire'
 import { reach } from '#crash-points'
 import { askModel } from './ask-model.ts'
+import { awaitPerson } from './await-person.ts'
 import { bootstrapEntries, requestEntries } from './call-entries.ts'
 import { toRunTool } from './drive.ts'
 import type { Drive } from './drive.ts'
 import { unshown } from './log-entry.ts'
 import type { Ending } from './ports.ts'
-import type { Run } from './run.ts'
+import { proposeAnswers } from './propose-answers.ts'
 import { nextStep } from './step.ts'
 import type { Step } from './step.ts'
 import { takeInputs } from './take-inputs.ts'
 import { takeLetters } from './take-letters.ts'
+import { toFinished } from './to-finished.ts'
 
 /**
- * Drives a run until it has ended or belongs to somebody else: take what arrived, decide, do. Nothing is acted on before it is on record, but a
+ * Drives a run until it has ended, is parked, or belongs to somebody else: take what arrived, decide, do. Nothing is acted on before it is on record, but a
  * request to the model may leave while the results it tells of are being written.
  */
 export async function driveRun(drive: Drive): Promise<void> {
   takeLetters(drive)
   // What is to end is cancelled, not asked for again.
-  if (!drive.isReleased && !drive.ending) sendOpenCalls(drive)
+  if (!drive.isReleased && !drive.ending && !drive.wasParked) sendOpenCalls(drive)
   for (;;) {
     takeLetters(drive)
     if (drive.isReleased) return
+    proposeAnswers(drive)
     const step = nextStep(drive.run, drive)
     if (step.kind === 'done') break
     if (!(await performStep(drive, step))) break
   }
+  if (drive.parked) return
   await drive.commit()
   drive.release()
 }
 
-/** Performs one step; false when the run is no longer this replica's. */
+/** Performs one step; false when the run is parked or no longer this replica's. */
 async function performStep(drive: Drive, step: Exclude<Step, { kind: 'done' }>): Promise<boolean> {
   switch (step.kind) {
     case 'bootstrap':
@@ -49,8 +52,9 @@ async function performStep(drive: Drive, step: Exclude<Step, { kind: 'done' }>):
     case 'cancel-calls':
       return cancelCalls(drive, step.toolIds, step.reason)
     case 'await-results':
-    case 'await-approval':
       return awaitLetters(drive)
+    case 'await-approval':
+      return awaitPerson(drive)
     case 'finish':
       return finish(drive, step.ending)
   }
@@ -102,24 +106,4 @@ async function finish(drive: Drive, ending: Ending): Promise<boolean> {
   }
   drive.hands.runFinished({ ...fact.payload, last_event_id: toEventId(drive.run.length, 0) })
   return true
-}
-
-function toFinished(run: Run, ending: Ending): RunFactOf<'run_finished'> {
-  const summary = run.lastAnswer?.hasRequests === false ? run.lastAnswer.content : ''
-  return {
-    type: 'run_finished',
-    payload: {
-      generation_id: run.generationId,
-      status: ending.status,
-      summary,
-      usage: {
-        turns: run.turns,
-        input_tokens: run.usage.inputTokens,
-        output_tokens: run.usage.outputTokens,
-        cached_tokens: run.usage.cachedTokens,
-        ...(run.usage.costMicros === undefined ? {} : { cost_micros: run.usage.costMicros }),
-      },
-      ...(ending.error ? { error: ending.error } : {}),
-    },
-  }
 }

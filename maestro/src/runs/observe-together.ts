@@ -18,5 +18,7 @@ export function observeTogether(observers: readonly Observer[]): Observer {
       }
     },
     appended: (ms) => observers.forEach((observer) => observer.appended(ms)),
+    resultLate: (status) => observers.forEach((observer) => observer.resultLate(status)),
+    runAbandoned: (outcome) => observers.forEach((observer) => observer.runAbandoned(outcome)),
   }
 }

@@ -1,3 +1,4 @@
+import type { ToolStatus } from '@codegen/protocol/tool'
 import type { RunOutcome } from '@codegen/protocol/wire'
 
 /**
@@ -9,6 +10,10 @@ export type Observer = {
   runTaken(run: TakenRun): RunObserver
   /** One statement brought entries of a run on record. */
   appended(ms: number): void
+  /** A result came for a call that had ended: late, or a repeat of the one on record. */
+  resultLate(status: ToolStatus): void
+  /** A run that nobody came back for was ended, in nobody's hands. */
+  runAbandoned(outcome: RunOutcome): void
 }
 
 export type TakenRun = {

@@ -91,6 +91,14 @@ export type WaitingInput = {
   readonly by: string
 }
 
+/** What somebody answered to a question elsewhere, as it waits in the run's inbox until the executor has judged it. */
+export type ProposedAnswer = {
+  readonly clientRef: string
+  readonly toolId: string
+  readonly optionId: string
+  readonly by: string
+}
+
 export type RunAppend = RunKey & {
   readonly epoch: number
   /** The run's length before these entries. */
@@ -131,6 +139,8 @@ export type Hands = {
   /** Sends calls that are on record, in order. */
   callTools(calls: readonly RunTool[]): void
   cancelTool(generationId: string, toolId: string, reason: string): void
+  /** Tells it what somebody answered to its question; it alone decides. */
+  proposeAnswer(answer: ProposedAnswer): void
   /** Tells the executor that a reliable message of its is on record. */
   stored(ref: string): void
   runFinished(finished: RunFinished): void
@@ -165,6 +175,8 @@ export type BrainPorts = {
   readonly bus: EventBus
   readonly safeguards: Safeguards
   readonly observer: Observer
+  /** A run that waits for a person is put out of memory after this. */
+  readonly parkAfterMs: number
   /** Monotonic milliseconds. */
   now(): number
   /** At least 122 random bits. */
@@ -179,8 +191,9 @@ export type LoadedRun = {
   readonly executorId: string
   readonly teamId: string
   readonly claims: number
-  /** How long ago it was started, by Postgres' clock. */
+  /** How long ago it was started, and how much of that it worked (see toWorkedMs), by Postgres' clock. */
   readonly ageMs: number
+  readonly workedMs: number
   readonly systemPrompt: string
   readonly toolsJson: string
 }

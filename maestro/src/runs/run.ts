@@ -81,6 +81,11 @@ export function foldRun(entries: readonly SavedEntry[]): Run {
   return rest.reduce(applyEntry, startedRun(first.fact, first))
 }
 
+/** Whether all its open calls wait for their owner's answer. */
+export function waitsForPerson({ openCalls, openQuestions }: Run): boolean {
+  return openCalls.size > 0 && [...openCalls.keys()].every((toolId) => openQuestions.has(toolId))
+}
+
 /** The run after one more entry. */
 export function applyEntry(run: Run, entry: SavedEntry): Run {
   return { ...change(run, entry), length: entry.position }

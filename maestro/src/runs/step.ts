@@ -1,4 +1,5 @@
 import type { Ending, WaitingInput } from './ports.ts'
+import { waitsForPerson } from './run.ts'
 import type { Run } from './run.ts'
 
 /** What a run does next. */
@@ -42,8 +43,7 @@ export function nextStep(run: Run, { ending, cancelled, inputs }: Around): Step 
   if (run.bootstrap === 'none') return { kind: 'bootstrap' }
   if (run.pendingRequests.length > 0) return { kind: 'call-tools' }
   if (openIds.length > 0) {
-    const asking = openIds.every((toolId) => run.openQuestions.has(toolId))
-    return { kind: asking ? 'await-approval' : 'await-results', toolIds: openIds }
+    return { kind: waitsForPerson(run) ? 'await-approval' : 'await-results', toolIds: openIds }
   }
   const isAnswered = run.lastAnswer?.hasRequests === false
   const due = nextInputs(inputs, isAnswered)

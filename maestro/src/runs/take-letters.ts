@@ -5,7 +5,7 @@ import type { Drive, Letter } from './drive.ts'
 import { unshown } from './log-entry.ts'
 import type { LogEntry } from './log-entry.ts'
 import { toResultText } from './result-text.ts'
-import type { WaitingInput } from './ports.ts'
+import type { ProposedAnswer, WaitingInput } from './ports.ts'
 
 /** Takes what has arrived for a run and stages what it means; what asked for it is acknowledged after the next commit. */
 export function takeLetters(drive: Drive): void {
@@ -25,6 +25,9 @@ function takeLetter(drive: Drive, letter: Letter): void {
       return
     case 'input':
       takeInput(drive, letter.input)
+      return
+    case 'answer':
+      takeAnswer(drive, letter.answer)
       return
     case 'release':
       drive.release()
@@ -79,6 +82,12 @@ function takeInput(drive: Drive, input: WaitingInput): void {
   if (!drive.inputs.some((waiting) => waiting.clientRef === clientRef)) drive.inputs = [...drive.inputs, input]
 }
 
+/** It waits here until the executor has judged it. */
+function takeAnswer(drive: Drive, answer: ProposedAnswer): void {
+  if (drive.answers.some(({ clientRef }) => clientRef === answer.clientRef)) return
+  drive.answers = [...drive.answers, { ...answer, isSent: false }]
+}
+
 function takeApproval(drive: Drive, fact: Extract<Letter, { kind: 'approval' }>['fact']): void {
   const { tool_id } = fact.payload
   const acknowledge = (): void => drive.hands.stored(`${fact.type}:${tool_id}`)
@@ -98,9 +107,10 @@ function watchQuestion(drive: Drive, fact: Extract<Letter, { kind: 'approval' }>
 function takeCancel(drive: Drive, letter: Extract<Letter, { kind: 'cancel' }>): void {
   const { clientRef, reason, by } = letter
   const { generationId } = drive.key
-  const entries: LogEntry[] = drive.run.cancel
-    ? []
-    : [unshown({ type: 'cancel_requested', payload: { generation_id: generationId, reason, by } })]
+  const entries: LogEntry[] =
+    drive.run.cancel || drive.run.outcome
+      ? []
+      : [unshown({ type: 'cancel_requested', payload: { generation_id: generationId, reason, by } })]
   drive.stage(entries, () => markTaken(drive, [clientRef]))
 }
 

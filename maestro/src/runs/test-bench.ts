@@ -43,6 +43,8 @@ const silent: Observer = {
     runLeft: () => undefined,
   }),
   appended: () => undefined,
+  resultLate: () => undefined,
+  runAbandoned: () => undefined,
 }
 
 /** A log as Postgres would keep it, with its fence; everything else of the drive is real but the model. */
@@ -52,6 +54,7 @@ export function createBench(
     turns?: number
     dialect?: DialectName
     contextTokens?: number
+    parkAfterMs?: number
     /** What is on record already. */
     log?: readonly SavedEntry[]
     results?: (call: RunTool) => string | Partial<ToolResult> | undefined
@@ -69,6 +72,7 @@ export function createBench(
   const acknowledged: string[] = []
   const calls: RunTool[] = []
   const cancelled: string[] = []
+  const proposed: string[] = []
   const inbox: WaitingInput[] = []
   const taken: string[] = []
   let finish: RunFinished | undefined
@@ -121,6 +125,7 @@ export function createBench(
     bus,
     safeguards: { endingOf: (run) => (run.cancel ? { status: 'cancelled', error: undefined } : undefined) },
     observer: silent,
+    parkAfterMs: options.parkAfterMs ?? 60_000,
     now: () => performance.now(),
     mintId: () => `id-${(minted += 1)}`,
   }
@@ -145,6 +150,7 @@ export function createBench(
       cancelled.push(tool_id)
       drive.mailbox.post({ kind: 'result', result: { tool_id, generation_id, status: 'cancelled', result: 'stopped' } })
     },
+    proposeAnswer: ({ toolId, optionId }) => void proposed.push(`${toolId} ${optionId}`),
     stored: (ref) => acknowledged.push(ref),
     runFinished: (finished) => {
       finish = finished
@@ -168,6 +174,7 @@ export function createBench(
     toolbelt,
     ports,
     ageMs: 0,
+    workedMs: 0,
     isClaimed: false,
   })
   return {
@@ -178,6 +185,7 @@ export function createBench(
     acknowledged,
     calls,
     cancelled,
+    proposed,
     ports,
     finish: () => finish,
     taken,

@@ -113,6 +113,13 @@ const ClaimedEvent = message('claimed', { generation_id: GenerationId, epoch: co
 const ReasoningDeltaEvent = message('reasoning_delta', { generation_id: GenerationId, content: text })
 /** An answer is asked for again after a fault: drop partial text. */
 const AgentMessageRestartedEvent = message('agent_message_restarted', { generation_id: GenerationId, reason: text })
+/** Somebody answered a question elsewhere, and the executor's owner does not let that count: the question stays open. */
+const AnswerRefusedEvent = message('answer_refused', {
+  generation_id: GenerationId,
+  tool_id: ToolId,
+  by: text,
+  reason: text,
+})
 /** What the run does now, or waits for. */
 const RunStatusEvent = message('run_status', {
   generation_id: GenerationId,
@@ -143,6 +150,7 @@ export const runDecorations = [
   ReasoningDeltaEvent,
   AgentMessageRestartedEvent,
   ToolOutputDelta,
+  AnswerRefusedEvent,
   RunStatusEvent,
 ] as const
 
