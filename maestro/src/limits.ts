@@ -45,8 +45,19 @@ export const limits = {
   /** How long a call of an executor of level 0 may take; it knows no deadline itself. */
   level0CallMsMax: 600_000,
   cancelGraceMs: 2_000,
-  /** A clean stop waits this long for connections to close. */
-  stopMsMax: 5_000,
+  /** Claimed runs that are read at once, of whichever executor: each is a whole log in memory. */
+  resumesAtOnceMax: 4,
+
+  /** A replica that leaves. */
+  drain: {
+    /** An answer that is being given is waited for so long. */
+    answerMsMax: 20_000,
+    /** Executors are sent away one after the other, so much for each and so long at the most. */
+    spreadMsPerExecutor: 10,
+    spreadMsMax: 5_000,
+    /** However it goes, it is gone after this. */
+    exitMsMax: 28_000,
+  },
   runsPageMax: 200,
 
   /** Who may come in, how often and how many at once; each replica counts for itself. */

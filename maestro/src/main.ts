@@ -18,6 +18,7 @@ import { openAccess } from './access.ts'
 import { readConfig, usage } from './config.ts'
 import type { Config } from './config.ts'
 import { openEvents } from './events.ts'
+import { limits } from './limits.ts'
 import { listen } from './listen.ts'
 import { openLog } from './log.ts'
 import type { Log } from './log.ts'
@@ -82,7 +83,7 @@ export async function startMaestro(config: Config, log: Log): Promise<Maestro> {
     bus,
     store,
     presence,
-    ready: [...storeChecks, ...eventChecks],
+    ready: [...storeChecks, ...eventChecks, communicator.ready],
     looks: [{ name: 'model', look: (signal) => model.describe(signal) }, ...storeLooks, ...eventLooks],
     version,
     metrics: () => metrics({ ...communicator.counts(), connections: database.connections() }),
@@ -118,6 +119,7 @@ export async function runMaestro(args: readonly string[], env: NodeJS.ProcessEnv
       config.isPrivate ? `${JSON.stringify({ ready: true, url: maestro.url })}\n` : greeting(maestro),
     )
     await untilAsked(config.isPrivate)
+    leaveInTime()
     await maestro.stop()
     return 0
   } catch (thrown) {
@@ -148,4 +150,15 @@ function untilAsked(hasParent: boolean): Promise<void> {
     process.stdin.once('end', done).once('error', done).once('close', done)
     process.stdin.resume()
   })
+}
+
+/** However long it takes to leave, it has an end; a second signal is one at once. */
+function leaveInTime(): void {
+  const leave = (): never => {
+    process.stderr.write('maestro: left before everything was let go of\n')
+    process.exit(1)
+  }
+  setTimeout(leave, limits.drain.exitMsMax).unref()
+  process.once('SIGTERM', leave)
+  process.once('SIGINT', leave)
 }

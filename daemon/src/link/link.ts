@@ -50,8 +50,7 @@ export function createLink(options: LinkOptions): Link {
   let redialTimer: NodeJS.Timeout | undefined
   let loop: Promise<void> | undefined
 
-  const letGo = (): void => {
-    const state = states.now()
+  const letGo = (state = states.now()): void => {
     if (state.kind === 'connected' && state.level === 1) state.connection.close(closeCodes.done)
   }
   return {
@@ -66,8 +65,11 @@ export function createLink(options: LinkOptions): Link {
       return connecting
     },
     redial(afterMs) {
+      const meant = states.now()
       clearTimeout(redialTimer)
       redialTimer = setTimeout(() => {
+        // The link may have been lost and made anew by then.
+        if (states.now() !== meant) return
         letGo()
         pause.wake()
       }, afterMs)

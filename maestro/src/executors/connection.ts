@@ -8,11 +8,12 @@ import { readEvents } from '#runs/event-reader'
 import type { EventReading, EventSink } from '#runs/event-reader'
 import type { RunKey } from '#runs/ports'
 import { cancelRun, unknownRun } from './cancel-run.ts'
-import { toRunEventText } from './frames.ts'
+import { toFrameText, toRunEventText } from './frames.ts'
 import { greet, refuseHandshake } from './handshake.ts'
 import { OwnedRuns } from './owned-runs.ts'
 import type { ConnectionPorts, Greeted, InboxCommand, QueuedStart } from './ports.ts'
 import { readFrame } from './read-frame.ts'
+import { refuseStart } from './refuse-start.ts'
 import { runInput } from './run-input.ts'
 import { sendError } from './send-error.ts'
 import { startRun } from './start-run.ts'
@@ -81,7 +82,13 @@ export class Connection {
   takeUp(start: QueuedStart): void {
     const state = this.#state
     const { generationId } = start
-    if (state.kind !== 'open' || this.#takingUp.has(generationId) || state.runs.has(generationId)) return
+    if (
+      state.kind !== 'open' ||
+      state.runs.isReleasing ||
+      this.#takingUp.has(generationId) ||
+      state.runs.has(generationId)
+    )
+      return
     this.#takingUp.add(generationId)
     takeUp(this.#ports, start, state)
       .catch((thrown: unknown) => this.#ports.warn(`The run ${generationId} could not be begun.`, thrown))
@@ -108,6 +115,17 @@ export class Connection {
   /** Names of commands that its runs have and no entry shows yet. */
   heldCommands(): string[] {
     return this.#state.kind === 'open' ? this.#state.runs.heldCommands() : []
+  }
+
+  /** Sends the executor to another replica, once its runs can go on there. */
+  async leave(reason: string): Promise<void> {
+    const state = this.#state
+    if (state.kind === 'open') {
+      await state.runs.leave()
+      if (state.greeted.level === 1)
+        this.#ports.channel.send(toFrameText({ type: 'drain', payload: { reason, reconnect_in_ms: 0 } }))
+    }
+    this.close(closeCodes.restart, reason)
   }
 
   /** Closes the socket and lets go of its runs. */
@@ -198,10 +216,12 @@ export class Connection {
   }
 
   #startRun(start: StartRun, { greeted, runs }: Omit<Open, 'kind'>): void {
+    // It is kept by its executor, and asked for again at another replica.
+    if (runs.isReleasing) return
     startRun(this.#ports, { greeted, runs, start }).catch((thrown: unknown) => {
       const failure = toFailure(thrown)
       if (failure.code === 'internal') this.#ports.warn('A run could not be started.', thrown)
-      runs.refuse(start.client_ref, failure)
+      refuseStart(this.#ports, start.client_ref, failure)
     })
   }
 
@@ -227,10 +247,10 @@ export class Connection {
     if (runs.has(generation_id)) return this.#read(generation_id, { ...reading, scope: 'owner' })
     const ref = `subscribe:${generation_id}`
     this.#ports.store
-      .isRunOf({ teamId: this.#ports.principal.teamId, generationId: generation_id }, greeted.executorId)
+      .standingOf({ teamId: this.#ports.principal.teamId, generationId: generation_id }, greeted.executorId)
       .then(
-        (isOwn) => {
-          if (isOwn) this.#read(generation_id, { ...reading, scope: 'anywhere' })
+        (standing) => {
+          if (standing) this.#read(generation_id, { ...reading, scope: 'anywhere' })
           else this.#tell(unknownRun(generation_id), ref)
         },
         (thrown: unknown) => this.#tell(toFailure(thrown), ref),

@@ -1,3 +1,5 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { Failure } from '@codegen/protocol/failure'
 import { closeCodes } from '@codegen/protocol/wire'
 import { limits } from '#limits'
 import { waitingStatus } from '#runs/drive'
@@ -6,6 +8,7 @@ import { Connection } from './connection.ts'
 import { createInboxReader } from './inbox-reader.ts'
 import type { Channel, CommunicatorPorts, Principal } from './ports.ts'
 import { createStartReader } from './start-reader.ts'
+import { createTurnstile } from './turnstile.ts'
 
 /**
  * Who is connected to this replica. The connection that holds an executor owns its runs; the newest wins. Commands for runs that are
@@ -15,7 +18,14 @@ export type ExecutorCommunicator = {
   connect(channel: Channel, principal: Principal): Connection
   /** What is here right now: executors, and open runs by what they do or wait for. */
   counts(): HeldHere
-  /** Lets go of every run and closes every connection. */
+  /** It is leaving and takes no more executors. */
+  isDraining(): boolean
+  /** Fails while it is. */
+  readonly ready: { readonly name: string; check(): Promise<void> }
+  /**
+   * Sends every executor to another replica, one after the other, each when its runs can go on there: an answer that is being given is put on record first,
+   * for limits.drain.answerMsMax at the most. Then lets go of every run and closes every connection.
+   */
   close(): Promise<void>
 }
 
@@ -33,6 +43,8 @@ export function createExecutorCommunicator(ports: CommunicatorPorts): ExecutorCo
   const byExecutor = new Map<string, Connection>()
   const inbox = createInboxReader(ports, connections)
   const starts = createStartReader(ports, byExecutor)
+  const reading = createTurnstile(limits.resumesAtOnceMax)
+  let isDraining = false
   const openKeys = (): RunKey[] => [...connections].flatMap((connection) => connection.openRuns())
 
   ports.presence.onWake((key) => {
@@ -41,15 +53,16 @@ export function createExecutorCommunicator(ports: CommunicatorPorts): ExecutorCo
     if (open.length > 0) inbox.look(open)
     else starts.look(key.generationId)
   })
-  const poll = setInterval(() => inbox.look(openKeys()), limits.inboxPollMs)
-  poll.unref()
-  const startsPoll = setInterval(() => starts.look(), limits.startsPollMs)
-  startsPoll.unref()
+  const polls = [
+    setInterval(() => inbox.look(openKeys()), limits.inboxPollMs).unref(),
+    setInterval(() => starts.look(), limits.startsPollMs).unref(),
+  ]
 
   return {
     connect(channel, principal) {
       const connection = new Connection({
         ...ports,
+        reading,
         channel,
         principal,
         onClaimed({ executorKey, executorId }) {
@@ -71,19 +84,38 @@ export function createExecutorCommunicator(ports: CommunicatorPorts): ExecutorCo
       connections.add(connection)
       return connection
     },
-    counts: () => ({
-      executors: byExecutor.size,
-      commands: inbox.found(),
-      ...countRuns([...connections]),
-    }),
+    counts: () => ({ executors: byExecutor.size, commands: inbox.found(), ...countRuns([...connections]) }),
+    isDraining: () => isDraining,
+    ready: { name: 'stopping', check: async () => refuseWhen(isDraining) },
     async close() {
-      clearInterval(poll)
-      clearInterval(startsPoll)
-      const closing = [...connections]
-      for (const connection of closing) connection.close(closeCodes.restart, 'this Maestro is stopping')
-      await Promise.all(closing.map((connection) => connection.settled()))
+      isDraining = true
+      await drain([...connections])
+      polls.forEach(clearInterval)
+      await closeAll([...connections])
     },
   }
+}
+
+const stopping = 'this Maestro is stopping'
+
+/** Not all at once, or all would dial the next replica at once. */
+async function drain(connections: readonly Connection[]): Promise<void> {
+  const { answerMsMax, spreadMsPerExecutor, spreadMsMax } = limits.drain
+  const spreadMs = Math.min(connections.length * spreadMsPerExecutor, spreadMsMax)
+  const leaving = connections.map(async (connection) => {
+    await delay(Math.random() * spreadMs)
+    await connection.leave(stopping)
+  })
+  await Promise.race([Promise.all(leaving), delay(answerMsMax, undefined, { ref: false })])
+}
+
+function refuseWhen(isDraining: boolean): void {
+  if (isDraining) throw new Failure('server.full', stopping)
+}
+
+async function closeAll(connections: readonly Connection[]): Promise<void> {
+  for (const connection of connections) connection.close(closeCodes.restart, stopping)
+  await Promise.all(connections.map((connection) => connection.settled()))
 }
 
 function countRuns(connections: readonly Connection[]): Pick<HeldHere, 'runs' | 'letters'> {

@@ -1,4 +1,4 @@
-import type { Failure } from '@codegen/protocol/failure'
+import { Failure } from '@codegen/protocol/failure'
 import { closeCodes } from '@codegen/protocol/wire'
 import type { RunTool } from '@codegen/protocol/wire'
 import type { Drive, ParkedDrive } from '#runs/drive'
@@ -7,7 +7,7 @@ import { driveRun } from '#runs/loop'
 import type { Hands, RunKey, Toolbelt } from '#runs/ports'
 import { deliverTo } from './deliver-to.ts'
 import type { Delivery } from './deliver-to.ts'
-import { toFrameText } from './frames.ts'
+import { endWithoutExecutor } from './end-without-executor.ts'
 import { createHands, createSeedHands } from './hands.ts'
 import type { SeedHands } from './hands.ts'
 import { toHeldCommands } from './held-commands.ts'
@@ -15,6 +15,7 @@ import { ParkedRuns } from './parked-runs.ts'
 import type { ParkedRun } from './parked-runs.ts'
 import type { ClaimedRun, ConnectionPorts, Greeted, InboxCommand, ParkedStatus } from './ports.ts'
 import { resumeRun, toLetter } from './resume-run.ts'
+import { setAsideRun } from './set-aside-run.ts'
 import { noteLate, refuseStray } from './stray-messages.ts'
 
 const heldMax = 1_000
@@ -68,22 +69,6 @@ export class OwnedRuns {
     // Its executor may have gone while the run was put on record.
     if (this.#isReleasing) this.#letGo(drive)
     this.#track(this.#drive(drive))
-  }
-
-  /** Tells the executor that a run it asked for will not be. */
-  refuse(clientRef: string, failure: Failure): void {
-    const { code, message } = failure
-    this.#ports.channel.send(
-      toFrameText({
-        type: 'run_finished',
-        payload: {
-          generation_id: this.#ports.brain.mintId(),
-          client_ref: clientRef,
-          status: 'refused',
-          error: { code, message },
-        },
-      }),
-    )
   }
 
   has(generationId: string): boolean {
@@ -146,16 +131,36 @@ export class OwnedRuns {
     return [...this.drives().flatMap(toHeldCommands), ...this.#parked.heldCommands()]
   }
 
+  /**
+   * Takes no more work and lets go of each run where another replica can go on with it at once: an answer that is being given is put on record first. A run
+   * of an executor that cannot come back is waited for. Resolves when none is left.
+   */
+  async leave(): Promise<void> {
+    this.#isReleasing = true
+    if (!this.#seedHands) for (const drive of this.#drives.values()) drive.mailbox.post({ kind: 'leave' })
+    this.#releaseParked()
+    while (this.#driving.size > 0) await Promise.all(this.#driving)
+  }
+
+  /** Whether it lets go of its runs and takes no others. */
+  get isReleasing(): boolean {
+    return this.#isReleasing
+  }
+
   /** Lets go of all of them; resolves when each is parked, or has ended with an executor that cannot come back. */
   async releaseAll(): Promise<void> {
     this.#isReleasing = true
     this.#seedHands?.stop()
     for (const drive of this.#drives.values()) this.#letGo(drive)
+    this.#releaseParked()
+    await Promise.all(this.#driving)
+  }
+
+  #releaseParked(): void {
     for (const generationId of this.#parked.ids()) {
       this.#parked.take(generationId)?.stopwatch.left(undefined)
       this.#track(this.#park(generationId, 'waiting_executor'))
     }
-    await Promise.all(this.#driving)
   }
 
   /** Brings something to a run, at once or when it has been read. False when the run is not open here. */
@@ -185,7 +190,7 @@ export class OwnedRuns {
     const { hands, toolbelt } = this
     try {
       const resume = { greeted: this.#greeted, claimed, parked, hands, toolbelt }
-      const { drive, news } = await resumeRun(this.#ports, resume)
+      const { drive, news } = await this.#ports.reading.pass(() => resumeRun(this.#ports, resume))
       if (this.#isReleasing) {
         drive.release()
         return await this.#park(generationId, 'waiting_executor')
@@ -193,10 +198,12 @@ export class OwnedRuns {
       for (const bring of this.#resuming.get(generationId) ?? []) bring(drive)
       this.add(drive, news)
     } catch (thrown) {
-      this.#ports.warn(`The run ${generationId} cannot be read.`, thrown)
       parked?.stopwatch.left(undefined)
+      if (thrown instanceof Failure && thrown.code === 'run.unreadable')
+        return await setAsideRun(this.#ports, { generationId, epoch: this.#greeted.epoch, failure: thrown })
+      this.#ports.warn(`The run ${generationId} could not be read.`, thrown)
       // What came for it has not been acknowledged and comes again with the next connection.
-      if (parked) this.#disown()
+      this.#disown()
     } finally {
       this.#resuming.delete(generationId)
     }
@@ -275,15 +282,4 @@ export class OwnedRuns {
 /** Beyond the bound it is as if it had not come: nothing that is held has been acknowledged, so it comes again. */
 function hold(waiting: Bring[], bring: Bring): void {
   if (waiting.length < heldMax) waiting.push(bring)
-}
-
-/** An executor of level 0 is known by its connection only and cannot come back: its calls end here, and its run with them. */
-function endWithoutExecutor(drive: Drive): void {
-  const message = 'The executor went away before its run had ended.'
-  drive.fail({ status: 'failed', error: { code: 'executor.offline', message } })
-  for (const toolId of drive.run.openCalls.keys()) {
-    const result = { tool_id: toolId, generation_id: drive.key.generationId, status: 'interrupted', result: message }
-    drive.mailbox.post({ kind: 'result', result })
-  }
-  drive.mailbox.post({ kind: 'look' })
 }

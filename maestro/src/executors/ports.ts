@@ -9,6 +9,7 @@ import type {
   Toolbelt,
   WaitingInput,
 } from '#runs/ports'
+import type { Turnstile } from './turnstile.ts'
 
 /** Who is behind a connection, as its token tells. */
 export type Principal = { readonly teamId: string; readonly name: string }
@@ -172,7 +173,13 @@ export type ExecutorStore = {
   command(command: Exclude<InboxCommand, AnswerCommand>, executorId?: string): Promise<CommandOutcome>
   /** Writes an answer to an open question. A repeat of the same `clientRef` changes nothing. */
   answer(answer: AnswerCommand): Promise<AnswerOutcome>
-  isRunOf(key: RunKey, executorId: string): Promise<boolean>
+  /** How a run of this executor stands; undefined when it has none of this name. */
+  standingOf(key: RunKey, executorId: string): Promise<'open' | 'ended' | undefined>
+  /**
+   * Gives back a run that this release cannot read: it waits for one that can. Where its end was asked for it ends as cancelled, which takes no reading. True
+   * when it has ended.
+   */
+  setAside(key: RunKey, epoch: number, reason: string): Promise<boolean>
   /** Commands that wait for these runs, but for those in `held`: `<generation_id> <client_ref>`. */
   commandsOf(keys: readonly RunKey[], held?: readonly string[]): Promise<readonly InboxCommand[]>
 }
@@ -208,6 +215,8 @@ export type CommunicatorPorts = {
 
 /** What one connection is given. */
 export type ConnectionPorts = CommunicatorPorts & {
+  /** Where claimed runs are read, a few at a time. */
+  readonly reading: Turnstile
   readonly channel: Channel
   readonly principal: Principal
   onClaimed(greeted: Greeted): void

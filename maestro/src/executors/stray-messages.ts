@@ -6,8 +6,9 @@ import { toFrameText } from './frames.ts'
 import type { ConnectionPorts } from './ports.ts'
 
 /**
- * A message for a run that is not open here. For an ended run of this executor it is a late one, or a repeat: acknowledged, so that it is not sent for
- * ever. For any other run it is refused, and that run never hears of it.
+ * A message for a run that is not driven here. For an ended run of this executor it is a late one, or a repeat: acknowledged, so that it is not sent for
+ * ever. For an open one, which is on its way to another owner, it counts as not arrived: it comes again there. For any other run it is refused, and that
+ * run never hears of it.
  */
 export async function refuseStray(
   ports: ConnectionPorts,
@@ -17,7 +18,9 @@ export async function refuseStray(
   const { generation_id, tool_id } = frame.payload
   const ref = `${frame.type}:${tool_id}`
   const key = { teamId: ports.principal.teamId, generationId: generation_id }
-  if (!(await ports.store.isRunOf(key, executorId)))
+  const standing = await ports.store.standingOf(key, executorId)
+  if (standing === 'open') return
+  if (standing === undefined)
     return tell(new Failure('server.forbidden', `The run ${generation_id} is not one of this executor.`), ref)
   if (frame.type === 'tool_result') noteLate(ports, frame.payload)
   ports.channel.send(toFrameText({ type: 'stored', payload: { ref } }))

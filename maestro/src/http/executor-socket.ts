@@ -37,6 +37,8 @@ export function serveExecutors(server: Server, ports: { door: Door; communicator
     socket.on('error', () => socket.destroy())
     try {
       const visitor = admit(request, ports.door)
+      if (ports.communicator.isDraining())
+        throw new Failure('server.full', 'This Maestro is stopping; dial another one.', { retryAfterMs: 1_000 })
       let webSocket: WebSocket | undefined
       const close = (): void => webSocket?.close(closeCodes.unauthenticated, 'the token opens no more')
       const leave = ports.door.seat(visitor, { kind: 'executor', close })

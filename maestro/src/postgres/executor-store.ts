@@ -2,6 +2,7 @@ import { Failure } from '@codegen/protocol/failure'
 import type { Claim, ExecutorRecord, ExecutorStore, NewRun, NewRunOutcome } from '#executors/ports'
 import type { SavedEntry } from '#runs/log-entry'
 import type { LoadedRun, RunKey } from '#runs/ports'
+import { setAside } from './set-aside.ts'
 import { toWorkedMs } from '#runs/worked-ms'
 import { endAbandoned } from './abandoned-runs.ts'
 import { writeAnswer } from './answers.ts'
@@ -59,7 +60,7 @@ SELECT log.generation_id, log.position, log.type, log.payload, CASE WHEN log.pos
      SELECT FROM compacted WHERE (ended.created_at, ended.generation_id) < (compacted.created_at, compacted.generation_id))
  ORDER BY ended.created_at, ended.generation_id, log.position`
 
-const ownSql = `SELECT FROM runs WHERE team_id = $1 AND generation_id = $2 AND executor_id = $3`
+const standingSql = `SELECT finished_at IS NOT NULL AS ended FROM runs WHERE team_id = $1 AND generation_id = $2 AND executor_id = $3`
 
 /** Executors, their runs and inboxes in Postgres. `server` names this replica in `claimed` entries. */
 export function createExecutorStore(database: Database, server: string): ExecutorStore {
@@ -85,10 +86,13 @@ export function createExecutorStore(database: Database, server: string): Executo
     },
     answer: (answer) => writeAnswer(database, answer),
     command: (command, executorId) => writeCommand(database, command, executorId),
-    async isRunOf(key, executorId) {
+    async standingOf(key, executorId) {
       const values = [key.teamId, key.generationId, executorId]
-      return (await database.query({ text: ownSql, values })).rowCount === 1
+      const { rows } = await database.query<{ ended: boolean }>({ text: standingSql, values })
+      const [run] = rows
+      return run && (run.ended ? 'ended' : 'open')
     },
+    setAside: (key, epoch, reason) => setAside(database, key, { epoch, reason }),
     commandsOf: (keys, held = []) => commandsOf(database, keys, held),
   }
 }

@@ -35,6 +35,8 @@ export type Letter =
   | { readonly kind: 'look' }
   /** This replica lets go of the run; it goes on elsewhere. */
   | { readonly kind: 'release' }
+  /** The same, but an answer that is being given is put on record first. */
+  | { readonly kind: 'leave' }
 
 export type DriveStart = {
   readonly key: RunKey
@@ -82,6 +84,8 @@ export class Drive {
   /** Calls whose end was asked for. */
   readonly cancelled = new Set<string>()
 
+  /** It goes on elsewhere from its next step on. */
+  isLeaving = false
   /** What people said and no entry shows yet, oldest first. */
   inputs: readonly WaitingInput[] = []
   /** What was answered elsewhere to questions that are open, oldest first. */

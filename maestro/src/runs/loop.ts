@@ -28,6 +28,8 @@ export async function driveRun(drive: Drive): Promise<void> {
     proposeAnswers(drive)
     const step = nextStep(drive.run, drive)
     if (step.kind === 'done') break
+    // An end is as quick as a departure.
+    if (drive.isLeaving && step.kind !== 'finish') break
     if (!(await performStep(drive, step))) break
   }
   if (drive.parked) return

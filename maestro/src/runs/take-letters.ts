@@ -32,6 +32,9 @@ function takeLetter(drive: Drive, letter: Letter): void {
     case 'release':
       drive.release()
       return
+    case 'leave':
+      drive.isLeaving = true
+      return
     case 'look':
       // Whatever there is to see, the loop sees it by itself.
       return
