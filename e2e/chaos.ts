@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { collect } from '#chaos/collect'
-import { allCrashPoints } from '#chaos/crash-points'
+import { allCrashPoints, crashPointsInTurn } from '#chaos/crash-points'
 import { heal, strikeUntil } from '#chaos/faults'
 import { createRandom } from '#chaos/random'
 import { toReport, zerosOf } from '#chaos/report'
@@ -27,7 +27,10 @@ async function main(): Promise<number> {
     return 2
   }
   const random = createRandom(options.seed)
-  const world = await createWorld({ replicas, machines: options.machines }, random.fork('world'))
+  const world = await createWorld(
+    { replicas, machines: options.machines, awayMsMax: 1_000, nextPoint: crashPointsInTurn(random.fork('points')) },
+    random.fork('world'),
+  )
   say(`three replicas, ${options.machines} machines; what they say is in ${world.folder}`)
   const startedAt = performance.now()
   let isGood = false

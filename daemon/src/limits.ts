@@ -92,6 +92,8 @@ export const limits = {
   dialMsMax: 15_000,
   /** A link that held this long was a good one: the next dials begin anew with short pauses. */
   linkSteadyMs: 1_000,
+  /** A server that welcomed and was gone soon is there all the same: it counts as so many failed dials at the most. */
+  linkShortMax: 3,
   /** How often a server of level 0 is looked at again: it may have been replaced by one of level 1. */
   seedCheckMs: 600_000,
   /** How long a goodbye may take. */

@@ -32,6 +32,8 @@ export type Member = {
   readonly said: () => RegExpExecArray | undefined
   /** Starts it; resolves when it is ready or has ended. `dieAt`: the crash point it is to die at. */
   start(dieAt?: string): Promise<void>
+  /** Resolves when it is started the next time and is ready, or has ended. */
+  nextStart(): Promise<void>
   kill(signal: NodeJS.Signals): void
   pause(): void
   resume(): void
@@ -47,6 +49,7 @@ export function createMember(start: MemberStart): Member {
   let incarnation = 0
   let said: RegExpExecArray | undefined
   let isPaused = false
+  let started = Promise.withResolvers<void>()
 
   const signal = (name: NodeJS.Signals): void => void (child?.pid === undefined || child.kill(name))
   return {
@@ -63,16 +66,16 @@ export function createMember(start: MemberStart): Member {
       isPaused = false
       const options = ['--conditions=codegen-source', `--import=${preload}`]
       const env = { ...start.env(mine), ...(dieAt === undefined ? {} : { CODEGEN_TEST_DIE_AT: dieAt }) }
-      const started = spawn(process.execPath, [...options, join(checkout, start.program), ...start.args], {
+      const spawned = spawn(process.execPath, [...options, join(checkout, start.program), ...start.args], {
         env,
         stdio: ['ignore', 'pipe', 'pipe'],
       })
-      child = started
+      child = spawned
       const note = (text: string): void => appendFileSync(start.logFile, text)
-      note(`== ${start.name}.${mine} pid ${started.pid} ${dieAt ?? ''}\n`)
-      started.stderr.setEncoding('utf8').on('data', note)
+      note(`== ${start.name}.${mine} pid ${spawned.pid} ${dieAt ?? ''}\n`)
+      spawned.stderr.setEncoding('utf8').on('data', note)
       const ready = Promise.withResolvers<void>()
-      createInterface(started.stdout).on('line', (line) => {
+      createInterface(spawned.stdout).on('line', (line) => {
         note(`${line}\n`)
         said ??= start.readyLine?.exec(line) ?? undefined
         if (said) ready.resolve()
@@ -81,7 +84,7 @@ export function createMember(start: MemberStart): Member {
         said = /^/.exec('') ?? undefined
         ready.resolve()
       }
-      started.once('exit', (code, name) => {
+      spawned.once('exit', (code, name) => {
         note(`== ${start.name}.${mine} ended with ${code ?? name}\n`)
         child = undefined
         said = undefined
@@ -90,7 +93,10 @@ export function createMember(start: MemberStart): Member {
         start.onGone({ incarnation: mine, code, signal: name })
       })
       await ready.promise
+      started.resolve()
+      started = Promise.withResolvers()
     },
+    nextStart: () => started.promise,
     kill: signal,
     pause() {
       isPaused = true

@@ -32,7 +32,14 @@ export async function playRuns(world: World, count: number, random: Random, sign
       const own = random.fork(name)
       const machine = own.pick(world.machines)
       const client = clients.get(machine)
-      if (client) trials.push(await playRun({ world, name, random: own, machine, client, signal }))
+      const wants = {
+        isLocal: own.chance(0.6),
+        isRestless: own.chance(0.5),
+        input: own.chance(0.3),
+        cancel: own.chance(0.04),
+        waitMs: own.between(100, 2_500),
+      }
+      if (client) trials.push(await playRun({ world, name, random: own, machine, client, signal, wants }))
     }
   }
   await Promise.all(Array.from({ length: Math.min(sideBySide, count) }, work))
@@ -40,27 +47,38 @@ export async function playRuns(world: World, count: number, random: Random, sign
   return trials
 }
 
-type Play = {
-  world: World
-  name: string
-  random: Random
-  machine: Machine
-  client: DaemonClient
-  signal: AbortSignal
+/** What is to happen to a run, and where. */
+export type Play = {
+  readonly world: World
+  readonly name: string
+  readonly random: Random
+  readonly machine: Machine
+  readonly client: DaemonClient
+  readonly signal: AbortSignal
+  readonly wants: {
+    /** Started from its machine, and watched there too. */
+    readonly isLocal: boolean
+    /** Its viewer leaves now and then. */
+    readonly isRestless: boolean
+    readonly input: boolean
+    readonly cancel: boolean
+    /** When it is spoken to. */
+    readonly waitMs: number
+  }
 }
 
-async function playRun(play: Play): Promise<Trial> {
-  const { world, name, random, machine, client, signal } = play
-  const isLocal = random.chance(0.6)
+/** Starts a run, watches it, speaks to it or cancels it. Resolves when whoever watches has seen its end. */
+export async function playRun(play: Play): Promise<Trial> {
+  const { world, name, random, machine, client, signal, wants } = play
   const prompt = promptOf(name)
-  const local = isLocal
+  const local = wants.isLocal
     ? await client.start({ prompt, cwd: machine.project, mode: 'auto', client_ref: `chaos-${name}` })
     : undefined
   const generationId = local?.generationId ?? (await startOverHttp(play, prompt))
   world.note(`run ${name} is ${generationId} on ${machine.member.name}`)
   const address = (): string => `http://127.0.0.1:${world.front.port}`
   const over = { generationId, token: world.token, address, signal }
-  const viewers = [watchOverHttp({ ...over, random: random.fork('viewer'), isRestless: random.chance(0.5) })]
+  const viewers = [watchOverHttp({ ...over, random: random.fork('viewer'), isRestless: wants.isRestless })]
   if (local) viewers.push(local)
   const trial: Trial = { name, machine, generationId, viewers, inputs: [], isCancelled: false }
   const meddling = new AbortController()
@@ -90,10 +108,9 @@ async function startOverHttp(play: Play, prompt: string): Promise<string> {
 }
 
 /** Says something to a run, or asks for its end, while it goes on. */
-async function meddle({ world, random, signal: all }: Play, trial: Trial, signal: AbortSignal): Promise<void> {
-  const wants = { input: random.chance(0.3), cancel: random.chance(0.04) }
+async function meddle({ world, wants, signal: all }: Play, trial: Trial, signal: AbortSignal): Promise<void> {
   if (!wants.input && !wants.cancel) return
-  await delay(random.between(100, 2_500), undefined, { signal }).catch(() => undefined)
+  await delay(wants.waitMs, undefined, { signal }).catch(() => undefined)
   if (signal.aborted) return
   const key = `say-${trial.name}`
   const path = `/v1/runs/${trial.generationId}/${wants.cancel ? 'cancel' : 'input'}`

@@ -13,7 +13,6 @@ import pg from 'pg'
 import { startScriptedModel } from '@codegen/scripted-model'
 import type { ScriptedModel } from '@codegen/scripted-model'
 import { toEnvironment } from '#demo/environment'
-import { crashPointsInTurn } from './crash-points.ts'
 import { createMember } from './member.ts'
 import type { Member } from './member.ts'
 import type { Random } from './random.ts'
@@ -61,6 +60,8 @@ export type World = {
   lose(loss: Omit<Loss, 'at'>): void
   /** Starts a replica or codegend anew after a while; `dieAt` as in Member.start. */
   restart(member: Member, afterMs: number, dieAt?: string): void
+  /** Ends a process and starts it again, to die at this crash point. Resolves when it is ready, or has died. */
+  restartAt(member: Member, dieAt: string): Promise<void>
   /** From now on what ends stays ended. */
   letEnd(): void
   remove(): Promise<void>
@@ -73,7 +74,16 @@ export type RedisServer = {
   stop(): Promise<void>
 }
 
-export async function createWorld(size: { replicas: number; machines: number }, random: Random): Promise<World> {
+export type WorldSize = {
+  readonly replicas: number
+  readonly machines: number
+  /** How long a process that has ended stays away at the most. */
+  readonly awayMsMax: number
+  /** The crash point that a process is to die at when it is started again by itself. */
+  nextPoint(member: { readonly name: string }): string | undefined
+}
+
+export async function createWorld(size: WorldSize, random: Random): Promise<World> {
   const folder = await mkdtemp(join(tmpdir(), 'chaos-'))
   const token = randomBytes(32).toString('hex')
   const startedAt = performance.now()
@@ -89,8 +99,13 @@ export async function createWorld(size: { replicas: number; machines: number }, 
   const outages: { from: number; to: number }[] = []
   let isEnding = false
   const noteOutage = outageKeeper(outages)
-  const pointFor = crashPointsInTurn(random.fork('points'))
 
+  const nextStart = new Map<Member, string>()
+  const pointOf = (member: Member): string | undefined => {
+    const point = nextStart.get(member) ?? size.nextPoint(member)
+    nextStart.delete(member)
+    return point
+  }
   const replicas: Member[] = []
   const ports = (): number[] => replicas.flatMap((replica) => (replica.said() ? [portOf(replica)] : []))
   const front = await startTcpProxy(ports, random.fork('front'))
@@ -124,7 +139,7 @@ export async function createWorld(size: { replicas: number; machines: number }, 
         note(`maestro-${number}.${incarnation} is gone (${code ?? signal})`)
         losses.push({ at: Date.now(), kind: 'replica', writer: `${number}.${incarnation}` })
         noteOutage(ports().length === 0)
-        if (!isEnding) restart(member, random.between(100, 900), pointFor(member))
+        if (!isEnding) restart(member, random.between(10, size.awayMsMax), pointOf(member))
       },
     })
     replicas.push(member)
@@ -167,7 +182,7 @@ export async function createWorld(size: { replicas: number; machines: number }, 
         onGone({ incarnation, code, signal }) {
           note(`codegend-${number}.${incarnation} is gone (${code ?? signal})`)
           losses.push({ at: Date.now(), kind: 'daemon', executorId: machine.executorId })
-          if (!isEnding) restart(machine.member, random.between(50, 400), pointFor(machine.member))
+          if (!isEnding) restart(machine.member, random.between(10, size.awayMsMax / 2), pointOf(machine.member))
         },
       }),
     }
@@ -196,6 +211,12 @@ export async function createWorld(size: { replicas: number; machines: number }, 
     note,
     lose: (loss) => void losses.push({ at: Date.now(), ...loss }),
     restart,
+    async restartAt(member, dieAt) {
+      nextStart.set(member, dieAt)
+      const started = member.nextStart()
+      member.kill('SIGKILL')
+      await started
+    },
     letEnd() {
       isEnding = true
     },

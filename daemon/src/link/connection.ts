@@ -17,7 +17,12 @@ export type Connection = {
 }
 
 /** How a connection ended. `epoch`: a newer connection of this executor exists, and this is the epoch to name in order to follow it. */
-export type ConnectionEnd = { readonly code: number; readonly failure: Failure; readonly epoch?: number }
+export type ConnectionEnd = {
+  readonly code: number
+  readonly failure: Failure
+  readonly wasWelcomed: boolean
+  readonly epoch?: number
+}
 
 export type ConnectionEvents = {
   welcomed(connection: Connection): void
@@ -74,7 +79,8 @@ export function serveConnection(
   socket.once('close', (code: number, reason: Buffer) => {
     clearTimeout(givenUp)
     stopHeartbeat()
-    resolve({ code, failure: closedFailure(code, reason.toString()), ...said })
+    const failure = closedFailure(code, reason.toString())
+    resolve({ code, failure, wasWelcomed: connection !== undefined, ...said })
   })
   send({ type: 'handshake', payload: handshake })
   return promise

@@ -49,7 +49,9 @@ test('what comes after a dial depends on how it ended', (t) => {
 
   t.strictSame(after({ failure }, 0), { waitMs: 225, failures: 1 })
   t.strictSame(after({ failure }, 3), { waitMs: 1_800, failures: 4 })
-  t.strictSame(after({ failure }, 9, limits.linkSteadyMs), { waitMs: 225, failures: 1 }, 'a link that held begins anew')
+  const ended = { failure, wasWelcomed: true }
+  t.strictSame(after(ended, 9, limits.linkSteadyMs), { waitMs: 225, failures: 1 }, 'a link that held begins anew')
+  t.strictSame(after(ended, 9), { waitMs: 1_800, failures: 4 }, 'a server that welcomes is there, though not for long')
   t.strictSame(after({ failure, epoch: 7 }, 0), { waitMs: 0, failures: 1 }, 'the epoch in force is followed at once')
   t.ok(after({ failure, epoch: 7 }, 1).waitMs > 0, 'but not in a circle')
   const refused = new Failure('server.unauthenticated', 'no')

@@ -6,12 +6,13 @@ import { reach } from '#crash-points'
 import type { Log } from '#log'
 import { limits } from '#limits'
 import { serveConnection } from './connection.ts'
-import type { Connection, ConnectionEnd } from './connection.ts'
+import type { Connection } from './connection.ts'
 import { dial } from './dial.ts'
 import type { Identity } from './identity.ts'
 import { createLinkStates } from './link-state.ts'
 import type { ConnectedState, LinkState, LinkStates } from './link-state.ts'
 import { nextDial } from './next-dial.ts'
+import type { DialEnd } from './next-dial.ts'
 import { createPause } from './pause.ts'
 import type { Pause } from './pause.ts'
 import type { Access } from './send.ts'
@@ -106,7 +107,7 @@ async function keepConnected(parts: Parts): Promise<void> {
   states.become({ kind: 'stopped' })
 }
 
-type Ended = Pick<ConnectionEnd, 'failure' | 'epoch'>
+type Ended = DialEnd
 
 /** Resolves when the link is over. Fails where it could not be made. */
 async function connectOnce(parts: Parts): Promise<Ended> {

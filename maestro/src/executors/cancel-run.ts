@@ -1,6 +1,5 @@
 import { Failure } from '@codegen/protocol/failure'
 import type { CancelRun } from '@codegen/protocol/wire'
-import { reach } from '#crash-points'
 import { toFrameText } from './frames.ts'
 import type { ConnectionPorts } from './ports.ts'
 
@@ -18,7 +17,6 @@ export async function cancelRun(ports: ConnectionPorts, executorId: string, canc
     by: 'executor',
   } as const
   if ((await ports.store.command(command, executorId)) === 'unknown') throw unknownRun(cancel.generation_id)
-  reach('command-recorded')
   ports.channel.send(toFrameText({ type: 'stored', payload: { ref: `cancel_run:${cancel.client_ref}` } }))
   ports.presence.wake(key)
 }

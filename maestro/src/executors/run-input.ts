@@ -1,7 +1,6 @@
 import { Failure } from '@codegen/protocol/failure'
 import { limits as protocolLimits } from '@codegen/protocol/limits'
 import type { RunInput } from '@codegen/protocol/wire'
-import { reach } from '#crash-points'
 import { unknownRun } from './cancel-run.ts'
 import { toFrameText } from './frames.ts'
 import type { CommandOutcome, ConnectionPorts } from './ports.ts'
@@ -17,7 +16,6 @@ export async function runInput(ports: ConnectionPorts, executorId: string, input
   const outcome = await ports.store.command(command, executorId)
   if (outcome === 'unknown') throw unknownRun(input.generation_id)
   refuseInput(outcome, input.generation_id)
-  reach('command-recorded')
   ports.channel.send(toFrameText({ type: 'stored', payload: { ref: `run_input:${clientRef}` } }))
   ports.presence.wake(key)
 }

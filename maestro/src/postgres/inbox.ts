@@ -1,6 +1,7 @@
 import { Type } from 'typebox'
 import { Compile } from 'typebox/compile'
 import { limits } from '@codegen/protocol/limits'
+import { reach } from '#crash-points'
 import type { AnswerCommand, CommandOutcome, InboxCommand } from '#executors/ports'
 import type { RunKey } from '#runs/ports'
 import { answerReader } from './answers.ts'
@@ -52,6 +53,7 @@ export async function writeCommand(
       if (isDoubleKey(thrown)) return { rowCount: 0 }
       throw thrown
     })
+  if (written.rowCount === 1) reach('command-recorded')
   if (written.rowCount === 1) return 'written'
   const { rows } = await database.query<{ finished: boolean; repeated: boolean }>({
     text: whySql,
