@@ -104,9 +104,11 @@ async function testWaits({ databaseUrl, redisUrl }: Services): Promise<void> {
     const { executor, id, call } = await startAsking(t, a, install())
     await untilParked(id, 'waiting_approval')
     const path = `/v1/runs/${id}/approvals/${String(call['tool_id'])}`
-    const accepted = await b.post(path, { option_id: 'allow', client_ref: 'a-1' })
-    t.equal(accepted.status, 202)
-    t.match(await accepted.json(), {
+    const post = (to: MaestroProcess): Promise<Response> => to.post(path, { option_id: 'allow', client_ref: 'a-1' })
+    const [accepted, ...repeats] = await Promise.all([b, a, b, a].map(post))
+    t.ok(repeats.every(({ status }) => status === 202))
+    t.equal(accepted?.status, 202)
+    t.match(await accepted?.json(), {
       generation_id: id,
       tool_id: call['tool_id'],
       option_id: 'allow',
