@@ -5,6 +5,7 @@ import { test } from 'tap'
 import type { Test } from 'tap'
 import { readRun, watchRun } from '#support/events'
 import { startMaestro } from '#support/maestro'
+import type { MaestroProcess } from '#support/maestro'
 import { findDatabase } from '#support/services'
 import { createSystem } from '#support/system'
 
@@ -48,12 +49,20 @@ async function startAsking(t: Test, config: object) {
   return { system, maestro, id, question, answer, next }
 }
 
+async function untilParked(maestro: MaestroProcess): Promise<void> {
+  while (!/maestro_runs_open\{state="parked"\} 1/.test(await (await maestro.fetch('/metrics')).text()))
+    await new Promise((resolve) => setTimeout(resolve, 20))
+}
+
 test('whoever starts a run over HTTP may deny its calls, and allow none unless the owner of the machine says so', async (t) => {
   const { system, maestro, id, question, answer, next } = await startAsking(t, {})
   t.match(question, { preview: { command: 'echo made >it.txt' } })
   t.equal((await answer('allow')).status, 202)
   const refused = await next('answer_refused')
   t.match(refused, { tool_id: question['tool_id'], reason: /remoteApprovals/, by: String })
+  await untilParked(maestro)
+  t.equal((await answer('allow')).status, 202)
+  t.match(await next('answer_refused'), refused, 'whoever watches sees what follows a wait, out of memory or not')
   t.equal((await answer('deny')).status, 202)
   t.match(await next('approval_resolved'), { outcome: 'denied', by: /over the server/ })
   const { run, facts } = await readRun(maestro, id)
@@ -64,8 +73,7 @@ test('whoever starts a run over HTTP may deny its calls, and allow none unless t
 
 test('with remoteApprovals a question that waits out of memory is allowed over HTTP', async (t) => {
   const { system, maestro, id, answer, next } = await startAsking(t, { remoteApprovals: true })
-  while (!/maestro_runs_open\{state="parked"\} 1/.test(await (await maestro.fetch('/metrics')).text()))
-    await new Promise((resolve) => setTimeout(resolve, 20))
+  await untilParked(maestro)
   t.equal((await answer('allow')).status, 202)
   t.match(await next('approval_resolved'), { outcome: 'allowed', by: /over the server/ })
   t.equal((await readRun(maestro, id)).run['status'], 'completed')
