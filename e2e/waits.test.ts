@@ -24,6 +24,15 @@ const conversations = [
       { text: 'Done.', expect: [{ results: 1, contains: 'made it' }] },
     ],
   },
+  {
+    name: 'late',
+    when: 'be late',
+    steps: [
+      { calls: [{ tool: 'Shell', arguments: { command: 'make it' } }] },
+      { calls: [{ tool: 'Shell', arguments: { command: 'look' } }] },
+      { text: 'I see.' },
+    ],
+  },
   { name: 'steered', when: 'rather so', steps: [{ text: 'Rather so.', expect: [{ contains: 'made it' }] }] },
 ]
 
@@ -104,9 +113,11 @@ async function testWaits({ databaseUrl, redisUrl }: Services): Promise<void> {
     const { executor, id, call } = await startAsking(t, a, install())
     await untilParked(id, 'waiting_approval')
     const path = `/v1/runs/${id}/approvals/${String(call['tool_id'])}`
-    const accepted = await b.post(path, { option_id: 'allow', client_ref: 'a-1' })
-    t.equal(accepted.status, 202)
-    t.match(await accepted.json(), {
+    const post = (to: MaestroProcess): Promise<Response> => to.post(path, { option_id: 'allow', client_ref: 'a-1' })
+    const [accepted, ...repeats] = await Promise.all([b, a, b, a].map(post))
+    t.ok(repeats.every(({ status }) => status === 202))
+    t.equal(accepted?.status, 202)
+    t.match(await accepted?.json(), {
       generation_id: id,
       tool_id: call['tool_id'],
       option_id: 'allow',
@@ -255,6 +266,27 @@ async function testWaits({ databaseUrl, redisUrl }: Services): Promise<void> {
     t.equal(lateResults(await figuresOf(b)), late + 1, 'it is counted')
     t.match(b.log(), new RegExp(`late result \\(success\\) of the call ${String(call['tool_id'])}`))
     t.strictSame((await readRun(a, id)).facts, facts, 'and not used')
+  })
+
+  t.test('a result that comes for a call that has ended is counted, logged and not used (PR-45)', async (t) => {
+    const executor = await dial(t, a, install())
+    const id = await startRun(executor, 'be late')
+    await answerBootstrap(executor)
+    const call = await executor.receive('run_tool')
+    // Whoever cannot say how a call ended has it end as an error.
+    executor.send('tool_result', { ...keyOf(call), status: 7 })
+    const look = await executor.receive('run_tool')
+    const late = lateResults(await figuresOf(a))
+    answer(executor, call, 'made it at last')
+    await executor.receive('stored', ({ ref }) => ref === `tool_result:${String(call['tool_id'])}`)
+    t.equal(lateResults(await figuresOf(a)), late + 1)
+    t.match(a.log(), new RegExp(`late result \\(success\\) of the call ${String(call['tool_id'])}`))
+    answer(executor, look, 'nothing')
+    t.match(await executor.receive('run_finished'), { status: 'completed', summary: 'I see.' })
+    const { facts } = await readRun(b, id)
+    const ends = facts.filter(({ type, payload }) => type === 'tool_call_finished' && isOf(call)(payload))
+    t.match(ends, [{ payload: { status: 'error' } }])
+    t.notMatch(JSON.stringify([facts, model.requests]), /made it at last/)
   })
 
   t.test('of many abandoned runs each is ended once, whoever sweeps', async (t) => {

@@ -437,6 +437,7 @@ test('nothing a terminal would obey gets through, however it is cut', async (t) 
       run.emit('tool_call_finished', { tool_id: '1', tool_name: 'x', status: 'error', result: '\x1bcboom\x9b2J' })
       run.emit('agent_message_restarted', { reason: '\x1b[2J' })
       run.emit('input', { content: '\x1b[2J' })
+      run.emit('answer_refused', { tool_id: '1', by: 'a\x1b[2Jn', reason: 'no\x1b[2J' })
       run.finish('failed', { error: { code: 'internal', message: 'bad\x1b[2J \x07thing' } })
     }),
   )
@@ -454,6 +455,7 @@ test('a broken off answer is said so; a message is printed once, and what was mi
       run.emit('agent_message_restarted', { reason: 'the stream was cut' })
       delta(run, 'I know')
       message(run, 'I know it.')
+      run.emit('answer_refused', { tool_id: 't', by: 'ann', reason: 'Answer there.' })
       run.emit('claimed', { epoch: 2, server: 'b' })
       delta(run, 'half')
       run.emit('claimed', { epoch: 3, server: 'c' })
@@ -468,6 +470,7 @@ test('a broken off answer is said so; a message is printed once, and what was mi
     'I thi',
     '— the stream was cut; the answer begins again —',
     'I know it.',
+    '— ann answered over the server, which does not count here: Answer there. —',
     'half',
     '— the server changed; the answer begins again —',
     'whole',

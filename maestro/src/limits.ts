@@ -8,6 +8,8 @@ export const limits = {
 
   /** A reader that has heard nothing for this long looks into the log. */
   silenceMsMax: 5_000,
+  /** One that hears its own replica's runs hears all of them; only what was ended elsewhere is left to find. */
+  ownSilenceMsMax: 300_000,
   /** A bus that replays is given this long before a new reader looks into the log; writes to it are gathered for redisCoalesceMs. */
   replayMsMax: 100,
   factsPageMax: 500,

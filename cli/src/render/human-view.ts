@@ -49,10 +49,7 @@ export function createHumanView(options: HumanViewOptions): RunView {
     agent_message_restarted: (payload) =>
       dropAnswer(toOneLine(textAt(payload, 'reason'), 200) || 'the model broke off'),
     claimed: () => dropAnswer('the server changed'),
-    compacted(payload) {
-      const [before, after] = [numberAt(payload, 'tokens_before') ?? 0, numberAt(payload, 'tokens_after') ?? 0]
-      transcript.remark(`the older part was summed up (${toCount(before)} tokens -> ${toCount(after)})`)
-    },
+    compacted: (payload) => transcript.remark(toSummedUp(payload)),
     tool_call: waits.callBegan,
     tool_output_delta: waits.callSaid,
     tool_call_finished(payload) {
@@ -66,6 +63,7 @@ export function createHumanView(options: HumanViewOptions): RunView {
       const end = wasSeen && !asks ? toAnswerFromElsewhere(payload) : ''
       if (end) transcript.remark(end)
     },
+    answer_refused: (payload) => transcript.remark(toRefusedAnswer(payload)),
     run_status(payload) {
       if (payload['status'] === 'waiting_executor') transcript.remark('the run waits for its machine to come back')
     },
@@ -97,6 +95,17 @@ export function createQuietView(terminal: Terminal): RunView {
     },
     finished: () => undefined,
   }
+}
+
+function toSummedUp(payload: Payload): string {
+  const [before, after] = [numberAt(payload, 'tokens_before') ?? 0, numberAt(payload, 'tokens_after') ?? 0]
+  return `the older part was summed up (${toCount(before)} tokens -> ${toCount(after)})`
+}
+
+/** An answer from elsewhere that this machine's owner does not let count. */
+function toRefusedAnswer(payload: Payload): string {
+  const [by, reason] = [textAt(payload, 'by'), textAt(payload, 'reason')].map((said) => toOneLine(said, 300))
+  return `${by} answered over the server, which does not count here: ${reason}`
 }
 
 /** A question that stood here and was not answered here; empty where nothing need be said. */

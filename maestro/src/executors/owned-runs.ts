@@ -92,10 +92,14 @@ export class OwnedRuns {
   /** Brings a run what its executor sent for it. */
   deliver(frame: Delivery, tell: Tell): void {
     const { generation_id, tool_id } = frame.payload
-    const drive = this.#drives.get(generation_id)
-    if (frame.type === 'tool_output_delta') return drive && deliverTo(drive, frame)
-    if (frame.type === 'tool_result' && drive && !drive.run.openCalls.has(tool_id)) noteLate(this.#ports, frame.payload)
-    const isHere = this.#bring(generation_id, (run) => deliverTo(run, frame))
+    if (frame.type === 'tool_output_delta') {
+      const drive = this.#drives.get(generation_id)
+      return drive && deliverTo(drive, frame)
+    }
+    const isHere = this.#bring(generation_id, (reached) => {
+      if (frame.type === 'tool_result' && !reached.run.openCalls.has(tool_id)) noteLate(this.#ports, frame.payload)
+      deliverTo(reached, frame)
+    })
     if (isHere && frame.type === 'tool_result') this.#seedHands?.resultArrived(tool_id)
     if (isHere || this.#seedHands) return
     const { executorId } = this.#greeted

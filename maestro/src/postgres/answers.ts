@@ -38,18 +38,25 @@ type QuestionRow = { finished: boolean; repeated: boolean; waiting: number; ques
 export async function writeAnswer(database: Database, answer: AnswerCommand): Promise<AnswerOutcome> {
   const { teamId, generationId, clientRef, toolId, optionId, by } = answer
   const key = [teamId, generationId, clientRef]
-  const named = `"tool_id":${JSON.stringify(toolId)}`
-  const { rows } = await database.query<QuestionRow>({ text: questionSql, values: [...key, named] })
-  const [row] = rows
+  const refusal = await judge(database, answer)
+  if (refusal) return refusal
+  const payload = JSON.stringify({ toolId, optionId, by })
+  const { rowCount } = await database.query({ text: insertSql, values: [...key, payload] })
+  if (rowCount === 1) return { kind: 'written' }
+  // The same answer came at this moment, or the run ended; or a command of another kind has this key.
+  return (await judge(database, answer)) ?? { kind: 'closed' }
+}
+
+/** What becomes of an answer, unless it is to be written. */
+async function judge(database: Database, answer: AnswerCommand): Promise<AnswerOutcome | undefined> {
+  const { teamId, generationId, clientRef, toolId, optionId } = answer
+  const values = [teamId, generationId, clientRef, `"tool_id":${JSON.stringify(toolId)}`]
+  const [row] = (await database.query<QuestionRow>({ text: questionSql, values })).rows
   if (!row) return { kind: 'unknown' }
   if (row.repeated) return { kind: 'written' }
   if (row.finished) return { kind: 'finished' }
   if (row.question === null || row.answered) return { kind: 'closed' }
   const optionIds = optionsReader.Parse(JSON.parse(row.question)).options.map(({ id }) => id)
   if (!optionIds.includes(optionId)) return { kind: 'no-option', optionIds }
-  if (row.waiting >= limits.answersWaitingMax) return { kind: 'crowded' }
-  const payload = JSON.stringify({ toolId, optionId, by })
-  const { rowCount } = await database.query({ text: insertSql, values: [...key, payload] })
-  // A command of another kind has this key, or the run ended at this moment.
-  return { kind: rowCount === 1 ? 'written' : 'closed' }
+  return row.waiting >= limits.answersWaitingMax ? { kind: 'crowded' } : undefined
 }

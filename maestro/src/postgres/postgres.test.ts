@@ -3,7 +3,7 @@ import pg from 'pg'
 import type { ClientConfig } from 'pg'
 import { test } from 'tap'
 import type { Test } from 'tap'
-import type { ExecutorRecord, NewRun } from '#executors/ports'
+import type { AbandonedRuns, ExecutorRecord, ExecutorStore, NewRun } from '#executors/ports'
 import { unshown } from '#runs/log-entry'
 import type { LogEntry } from '#runs/log-entry'
 import { openDatabase } from './database.ts'
@@ -369,6 +369,88 @@ test('an ended run is appended to and claimed no more, and its conversation goes
   t.equal(await store.conversation('default', 'another', 'session-1'), undefined)
   t.match(await list.find({ teamId: 'default' }, run.generationId.slice(0, 8)), [{ status: 'completed', turns: 1 }])
   t.strictSame(await list.find({ teamId: 'default' }, '%'), [], 'what looks like a pattern is text')
+})
+
+const week = 7 * 24 * 3_600_000
+
+/** Ends a few of what was abandoned. */
+function sweepOf(store: ExecutorStore, except: string[] = []): Promise<AbandonedRuns> {
+  const usage = { turns: 0, input_tokens: 0, output_tokens: 0, cached_tokens: 0 }
+  const payload = {
+    generation_id: 'g',
+    status: 'failed',
+    summary: '',
+    usage,
+    error: { code: 'x', message: 'Left.' },
+  } as const
+  const fact = { type: 'run_finished', payload } as const
+  return store.endAbandoned({ afterMs: week, runsMax: 4, except, toEnd: () => ({ ...unshown(fact), fact }) })
+}
+
+test('runs that nobody came back for are ended, each once, however many sweep', async (t) => {
+  const opened = await open(t)
+  if (!opened) return
+  const { store, log, database } = opened
+  await store.claim(executor, undefined)
+  const runs = Array.from({ length: 10 }, () => newRun())
+  for (const run of runs) await store.start(run)
+  const keys = runs.map(({ teamId, generationId }) => ({ teamId, generationId }))
+  t.strictSame(await sweepOf(store), { found: 0, ended: [], unreadable: [] }, 'what moves is left alone')
+
+  const [parked, moving, ...left] = keys
+  if (!parked || !moving) throw new TypeError('there are ten')
+  await database.query({ text: `UPDATE run_log SET created_at = now() - interval '8 days'` })
+  await store.park(parked, 1, 'waiting_approval')
+  const entry = { ...moving, epoch: 1, length: 1, entries: [input('go on')], summary }
+  t.ok(await log.append(entry))
+  const ended: string[] = []
+  for (let found = 1; found > 0;) {
+    const sweeps = await Promise.all([sweepOf(store), sweepOf(store), sweepOf(store)])
+    ended.push(...sweeps.flatMap((sweep) => sweep.ended.map(({ generationId }) => generationId)))
+    found = sweeps.reduce((sum, sweep) => sum + sweep.found, 0)
+  }
+  t.strictSame(ended.toSorted(), left.map(({ generationId }) => generationId).toSorted())
+  const [one] = left
+  if (!one) throw new TypeError('there are eight')
+  t.equal((await log.factsAfter(one, 0, 10)).map(({ type }) => type).join(), 'run_started,run_finished')
+  t.notOk(await log.append({ ...one, epoch: 1, length: 1, entries: [input('late')], summary }), 'its owner is too late')
+  t.ok(await log.append({ ...entry, length: 2 }))
+})
+
+test('a run whose row somebody holds is not swept, and is ended with it or not at all', async (t) => {
+  const opened = await open(t)
+  if (!opened) return
+  const { store, database, connection } = opened
+  await store.claim(executor, undefined)
+  const run = newRun()
+  await store.start(run)
+  await database.query({ text: `UPDATE runs SET parked_at = now() - interval '8 days'` })
+  const client = new pg.Client(connection)
+  await client.connect()
+  t.teardown(() => client.end())
+  await client.query('BEGIN')
+  await client.query('SELECT FROM runs FOR UPDATE')
+  t.equal((await sweepOf(store)).found, 0)
+  await client.query('ROLLBACK')
+
+  // It is swept and claimed at the same moment: the owner has it, or finds it ended.
+  const [swept, claim] = await Promise.all([sweepOf(store), store.claim(executor, 1)])
+  if (claim.kind !== 'claimed') throw new TypeError('nobody else claims')
+  t.equal(swept.ended.length + claim.runs.length, 1)
+})
+
+test('an abandoned run that this release cannot read is named and stays open', async (t) => {
+  const opened = await open(t)
+  if (!opened) return
+  const { store, database } = opened
+  await store.claim(executor, undefined)
+  const run = newRun()
+  await store.start(run)
+  await database.query({ text: `UPDATE runs SET parked_at = now() - interval '8 days'` })
+  await database.query({ text: `UPDATE run_log SET type = 'of_tomorrow'` })
+  const { generationId } = run
+  t.match(await sweepOf(store), { found: 1, ended: [], unreadable: [{ generationId, cause: /of_tomorrow/ }] })
+  t.equal((await sweepOf(store, [generationId])).found, 0, 'and is left alone then')
 })
 
 test('one Maestro without Redis has a schema to itself, those with Redis share it', async (t) => {

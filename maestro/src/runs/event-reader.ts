@@ -158,7 +158,7 @@ class EventReader {
     this.#sink.end()
   }
 
-  #awaitNext(silenceMs: number = limits.silenceMsMax): void {
+  #awaitNext(silenceMs: number = silenceMsOf(this.#reading)): void {
     clearTimeout(this.#silence)
     this.#silence = setTimeout(() => {
       this.#mustCatchUp = true
@@ -166,6 +166,10 @@ class EventReader {
     }, silenceMs)
     this.#silence.unref()
   }
+}
+
+function silenceMsOf({ scope }: EventReading): number {
+  return scope === 'owner' ? limits.ownSilenceMsMax : limits.silenceMsMax
 }
 
 function follows(at: EventPosition, last: EventPosition): boolean {

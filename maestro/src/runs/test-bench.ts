@@ -4,6 +4,7 @@ import { chatDialect } from './chat-dialect.ts'
 import type { Dialect, DialectName } from './dialect.ts'
 import { dialectNamed } from './dialects.ts'
 import { Drive } from './drive.ts'
+import type { ParkedDrive } from './drive.ts'
 import type { LogEntry, SavedEntry } from './log-entry.ts'
 import type { Observer } from './observer.ts'
 import type {
@@ -55,6 +56,7 @@ export function createBench(
     dialect?: DialectName
     contextTokens?: number
     parkAfterMs?: number
+    parked?: ParkedDrive | undefined
     /** What is on record already. */
     log?: readonly SavedEntry[]
     results?: (call: RunTool) => string | Partial<ToolResult> | undefined
@@ -75,6 +77,7 @@ export function createBench(
   const proposed: string[] = []
   const inbox: WaitingInput[] = []
   const taken: string[] = []
+  const marks = new Map<string, () => void>()
   let finish: RunFinished | undefined
   let epochInForce = 1
   let minted = 0
@@ -120,6 +123,7 @@ export function createBench(
       factsAfter: async (_key, position, limit) => log.slice(position, position + limit).map(toPublished),
       async markTaken(_key, clientRefs) {
         taken.push(...clientRefs)
+        for (const clientRef of clientRefs) marks.get(clientRef)?.()
       },
     },
     bus,
@@ -176,6 +180,7 @@ export function createBench(
     ageMs: 0,
     workedMs: 0,
     isClaimed: false,
+    parked: options.parked,
   })
   return {
     drive,
@@ -189,6 +194,8 @@ export function createBench(
     ports,
     finish: () => finish,
     taken,
+    /** Resolves when this command is marked as taken. */
+    marked: (clientRef: string) => new Promise<void>((resolve) => marks.set(clientRef, resolve)),
     /** Accepts an input; with `isSilent` the run is not told of it. */
     say(content: string, mode: WaitingInput['mode'] = 'steer', isSilent = false) {
       const input = { clientRef: `ref-${content}`, content, mode, by: 'test' }
