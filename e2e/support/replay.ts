@@ -12,11 +12,12 @@ export type Replay = (...parameters: string[]) => Promise<Ended>
 export async function createReplay(t: Test, databaseUrl: string | undefined): Promise<Replay> {
   const home = await mkdtemp(join(tmpdir(), 'replay-'))
   t.teardown(() => rm(home, { recursive: true, force: true }))
-  const env = {
-    PATH: process.env.PATH,
-    CODEGEN_HOME: home,
-    ...(databaseUrl === undefined ? {} : { DATABASE_URL: databaseUrl }),
-  }
+  const database = databaseUrl === undefined ? {} : { DATABASE_URL: databaseUrl }
+  return replayWith({ PATH: process.env.PATH, CODEGEN_HOME: home, ...database })
+}
+
+/** `maestro replay` in an environment. */
+export function replayWith(env: NodeJS.ProcessEnv): Replay {
   const program = programPath('maestro', 'bin', 'maestro.js')
   return (...parameters) => run(['--conditions=codegen-source', program, 'replay', ...parameters], { env })
 }
