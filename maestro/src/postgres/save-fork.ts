@@ -53,7 +53,7 @@ async function whyNot(database: Database, of: { teamId: string; executorId: stri
   if (rowCount === 0)
     return new Failure(
       'executor.unknown',
-      `The executor ${executorId} cannot come back to go on with a fork: it speaks the first protocol only.`,
+      `The executor ${executorId} cannot go on with a fork: it speaks the first protocol only, or is not known any more.`,
     )
   return new Failure('run.busy', `${limits.startsWaitingMax} runs wait for the executor ${executorId} already.`)
 }
