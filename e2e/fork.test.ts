@@ -11,7 +11,7 @@ import { answer, answerBootstrap, dial, install, startRun } from '#support/insta
 import type { Installation } from '#support/installation'
 import { startMaestro } from '#support/maestro'
 import type { MaestroProcess } from '#support/maestro'
-import { createReplay, linesOf, replayWith } from '#support/replay'
+import { createReplay, linesOf, replayToNobody, replayWith } from '#support/replay'
 import { requireServices } from '#support/services'
 import type { Services } from '#support/services'
 import { createSystem } from '#support/system'
@@ -160,6 +160,7 @@ t.test(
     t.equal(stopped.code, 0, stopped.stderr)
     t.notOk(existsSync(postmaster), 'Postgres is gone')
     t.match(await replay(forkId, '--verify'), { code: 0, stdout: /3 requests, each the same/, stderr: '' })
+    t.strictSame(await replayToNobody(system.env, id, '--verify'), { code: 0, stderr: '' }, 'its reader may leave')
     t.notOk(existsSync(postmaster), 'and again, when it has been started to look')
   },
 )

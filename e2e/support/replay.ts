@@ -1,3 +1,6 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { text } from 'node:stream/consumers'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -18,9 +21,18 @@ export async function createReplay(t: Test, databaseUrl: string | undefined): Pr
 
 /** `maestro replay` in an environment. */
 export function replayWith(env: NodeJS.ProcessEnv): Replay {
-  const program = programPath('maestro', 'bin', 'maestro.js')
-  return (...parameters) => run(['--conditions=codegen-source', program, 'replay', ...parameters], { env })
+  return (...parameters) => run([...program, ...parameters], { env })
 }
+
+/** The same with a reader who leaves before anything is printed; resolves with what it says and its exit code. */
+export async function replayToNobody(env: NodeJS.ProcessEnv, ...parameters: string[]) {
+  const child = spawn(process.execPath, [...program, ...parameters], { env, stdio: ['ignore', 'pipe', 'pipe'] })
+  child.stdout.destroy()
+  const [stderr, [code]] = await Promise.all([text(child.stderr), once(child, 'close')])
+  return { stderr, code: Number(code) }
+}
+
+const program = ['--conditions=codegen-source', programPath('maestro', 'bin', 'maestro.js'), 'replay']
 
 /** The lines of `--json`. */
 export function linesOf({ stdout }: Ended): Record<string, unknown>[] {
