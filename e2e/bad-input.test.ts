@@ -106,7 +106,7 @@ test('maestro says what is wrong with its flags and variables, and leaves', asyn
       env: { ...system.env, ...env },
     })
   saysOnce(t, await maestro(['--prt', '1'], {}), { code: 2, says: /--prt.*maestro --help/ })
-  saysOnce(t, await maestro(['replay'], {}), { code: 2, says: /maestro replay does not exist yet/ })
+  saysOnce(t, await maestro(['replay'], {}), { code: 2, says: /needs a run.*maestro replay --help/ })
   saysOnce(t, await maestro([], { MAESTRO_PORT: 'x' }), { code: 2, says: /MAESTRO_PORT.*"x"/ })
   saysOnce(t, await maestro([], { MAESTRO_TOKENS: 'short' }), { code: 2, says: /MAESTRO_TOKENS.*16 characters/ })
   saysOnce(t, await maestro([], { DATABASE_URL: 'mysql://x' }), { code: 2, says: /DATABASE_URL/ })

@@ -46,8 +46,9 @@ export type Config = {
 }
 
 export const usage = `Usage: maestro [--host HOST] [--port PORT]
+       maestro replay RUN --verify | --from N [--model M]
 
-Starts the Maestro server. It prints its URL and where its token is.
+Starts the Maestro server. It prints its URL and where its token is. maestro replay checks a recorded run, or forks it: maestro replay --help.
 
   --host HOST     address to listen on (MAESTRO_HOST, default 127.0.0.1)
   --port PORT     port to listen on (MAESTRO_PORT, default 7717)
@@ -79,18 +80,15 @@ type Flags = {
 
 /** Reads flags and environment. Fails with config.invalid in one sentence that names the flag or variable and what fits. */
 export function readConfig(args: readonly string[], env: NodeJS.ProcessEnv): Config | 'help' | 'version' {
-  const later = args.find((word) => word === 'replay' || word === 'token')
-  if (later !== undefined && later === args[0])
-    throw new Failure('config.invalid', `maestro ${later} does not exist yet; maestro --help shows what it takes.`)
+  if (args[0] === 'token')
+    throw new Failure('config.invalid', 'maestro token does not exist yet; maestro --help shows what it takes.')
   const flags = parseFlags(args)
   if (flags.help) return 'help'
   if (flags.version) return 'version'
-  const home = env['CODEGEN_HOME'] || join(homedir(), '.codegen')
   return {
     listen: flags.socket ? { kind: 'unix', path: resolve(flags.socket) } : toAddress(flags, env),
     isPrivate: flags.private === true,
-    stateFolder: resolve(flags.state ?? join(home, 'maestro')),
-    databaseUrl: toUrl(env, 'DATABASE_URL', ['postgres:', 'postgresql:']),
+    ...readStorage(flags.state, env),
     redisUrl: toUrl(env, 'REDIS_URL', ['redis:', 'rediss:']),
     tokens: toTokens(env['MAESTRO_TOKENS']),
     tokensFile: env['MAESTRO_TOKENS_FILE'] ? resolve(env['MAESTRO_TOKENS_FILE']) : undefined,
@@ -111,6 +109,18 @@ export function readConfig(args: readonly string[], env: NodeJS.ProcessEnv): Con
       ...toModelSettings(env),
       proxies: env,
     },
+  }
+}
+
+/** Where runs are kept: in the Postgres of DATABASE_URL, else in one of Maestro's own in the state folder, which `state` may name. Fails as readConfig does. */
+export function readStorage(
+  state: string | undefined,
+  env: NodeJS.ProcessEnv,
+): Pick<Config, 'stateFolder' | 'databaseUrl'> {
+  const home = env['CODEGEN_HOME'] || join(homedir(), '.codegen')
+  return {
+    stateFolder: resolve(state ?? join(home, 'maestro')),
+    databaseUrl: toUrl(env, 'DATABASE_URL', ['postgres:', 'postgresql:']),
   }
 }
 

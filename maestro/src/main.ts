@@ -105,11 +105,13 @@ export async function startMaestro(config: Config, log: Log): Promise<Maestro> {
 }
 
 /**
- * The `maestro` command: serves until a signal, or until stdin closes when a codegend started it. Returns the exit code: 0 after a clean stop, 2 for wrong
- * usage, 4 when a server it needs cannot be reached, 1 for anything else.
+ * The `maestro` command: serves until a signal, or until stdin closes when a codegend started it; `maestro replay` looks at a run instead. Returns the exit
+ * code: 0 after a clean stop, 2 for wrong usage, 4 when a server it needs cannot be reached, 1 for anything else.
  */
 export async function runMaestro(args: readonly string[], env: NodeJS.ProcessEnv): Promise<number> {
   try {
+    // Loaded only when it is asked for: a server never needs it.
+    if (args[0] === 'replay') return await (await import('./replay.ts')).replay(args.slice(1), env)
     const config = readConfig(args, env)
     if (config === 'help') return print(usage)
     if (config === 'version') return print(`maestro ${version}\n`)

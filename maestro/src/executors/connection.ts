@@ -36,7 +36,7 @@ const firstMessage = 'the first message must be a handshake'
 export class Connection {
   readonly #ports: ConnectionPorts
   readonly #subscriptions = new Map<string, () => void>()
-  /** Runs that were asked for over HTTP and are being begun here. */
+  /** Runs that were asked for elsewhere and are being begun here. */
   readonly #takingUp = new Set<string>()
   #state: State = { kind: 'waiting' }
 
@@ -78,7 +78,7 @@ export class Connection {
     return { teamId: this.#ports.principal.teamId, executorId: this.#state.greeted.executorId }
   }
 
-  /** Begins a run that was asked for over HTTP; ignored when that is under way. */
+  /** Begins a run that was asked for elsewhere; ignored when that is under way. */
   takeUp(start: QueuedStart): void {
     const state = this.#state
     const { generationId } = start
@@ -175,7 +175,7 @@ export class Connection {
     const open: Open = { kind: 'open', greeted, runs }
     this.#state = open
     this.#ports.onClaimed(greeted)
-    runs.takeOver()
+    runs.takeOver(greeted.runs)
     if (greeted.level === 0) this.#startSeedRun(open)
     for (const frame of frames) this.#handle(frame, open)
   }

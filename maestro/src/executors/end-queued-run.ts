@@ -6,7 +6,7 @@ import type { ExecutorStore, QueuedStart } from './ports.ts'
 
 type EndPorts = { readonly store: Pick<ExecutorStore, 'endQueued'>; readonly bus: EventBus }
 
-/** Ends a run that no connection has taken up, with a log that says so. False when one has, or it has ended. */
+/** Ends a run that no connection has taken up, with a log that says so at its end. False when one has, or it has ended. */
 export async function endQueuedRun(
   ports: EndPorts,
   start: QueuedStart,
@@ -17,9 +17,9 @@ export async function endQueuedRun(
   const error = ending.error?.message.replaceAll('\0', '') ?? null
   const end = { status: ending.status, turns: 0, inputTokens: 0, outputTokens: 0, error, finished: true }
   if (!(await ports.store.endQueued(start, entries, end))) return false
-  const outlet = new EventOutlet(ports.bus, start, { position: 0, k: 0 })
+  const outlet = new EventOutlet(ports.bus, start, { position: start.length, k: 0 })
   outlet.hold()
-  outlet.facts(entries.map((entry, index) => ({ ...entry, position: index + 1 })))
+  outlet.facts(entries.map((entry, index) => ({ ...entry, position: start.length + index + 1 })))
   return true
 }
 
@@ -28,8 +28,9 @@ function toEntries(start: QueuedStart, { ending, by }: { ending: Ending; by: str
   const reason = ending.error?.message ?? ''
   const usage = { turns: 0, input_tokens: 0, output_tokens: 0, cached_tokens: 0 }
   const { status, error } = ending
+  const started = unshown({ type: 'run_started', payload: { generation_id, session_id, prompt, cwd, mode, model } })
   return [
-    unshown({ type: 'run_started', payload: { generation_id, session_id, prompt, cwd, mode, model } }),
+    ...(start.length === 0 ? [started] : []),
     ...(status === 'cancelled' ? [unshown({ type: 'cancel_requested', payload: { generation_id, reason, by } })] : []),
     unshown({
       type: 'run_finished',

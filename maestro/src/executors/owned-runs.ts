@@ -53,9 +53,13 @@ export class OwnedRuns {
     this.hands = this.#seedHands ?? createHands(ports.channel, greeted.journalId)
   }
 
-  /** Goes on with the runs that were claimed. */
-  takeOver(): void {
-    for (const claimed of this.#greeted.runs) this.#track(this.#resume(claimed))
+  /** Goes on with runs that were claimed. */
+  takeOver(runs: readonly ClaimedRun[]): void {
+    for (const claimed of runs) {
+      const { generationId } = claimed
+      this.#resuming.set(generationId, this.#resuming.get(generationId) ?? [])
+      this.#track(this.#resume(claimed))
+    }
   }
 
   /** Drives a run from here on; `news` are entries that are on record and not published yet. */

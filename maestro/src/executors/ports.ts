@@ -61,7 +61,7 @@ export type NewRun = RunKey & {
   readonly texts: readonly { readonly digest: string; readonly body: string }[]
 }
 
-/** What somebody asked of an executor over HTTP: on record before it is acknowledged, and a run with a log once a connection of it takes it up. */
+/** What somebody asked of an executor from elsewhere: on record before it is acknowledged, and a run that is driven once a connection of it takes it up. */
 export type QueuedStart = RunKey & {
   readonly sessionId: string
   readonly executorId: string
@@ -75,6 +75,8 @@ export type QueuedStart = RunKey & {
   readonly limits?: RunLimits | undefined
   /** It goes on with a conversation there is. */
   readonly isContinued: boolean
+  /** Entries on record: none, but of a fork, which begins with those of another run. */
+  readonly length: number
 }
 
 /** `duplicate` is a run of the same `client_ref`; `crowded`: too many wait for this executor already. */
@@ -152,7 +154,9 @@ export type ExecutorStore = {
   ): Promise<readonly QueuedStart[]>
   /** The start of a run that nobody has taken up yet. */
   queuedStart(key: RunKey): Promise<QueuedStart | undefined>
-  /** Ends a run that nobody has taken up, with its whole log. False when somebody has, or it has ended. */
+  /** Makes a connection the owner of a fork that waits, as a claim does. Undefined when somebody has it, or the connection does not own its executor any more. */
+  claimQueued(key: RunKey, owner: { executorId: string; epoch: number }): Promise<ClaimedRun | undefined>
+  /** Ends a run that nobody has taken up, with the rest of its log. False when somebody has, or it has ended. */
   endQueued(key: RunKey, entries: readonly LogEntry[], end: RunSummaryChange): Promise<boolean>
   /** Says what the run waits for, since now; nothing when it has another owner. */
   park(key: RunKey, epoch: number, status: ParkedStatus): Promise<void>

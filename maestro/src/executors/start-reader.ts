@@ -1,7 +1,7 @@
 import type { Connection } from './connection.ts'
 import type { CommunicatorPorts } from './ports.ts'
 
-/** Brings starts that were asked for over HTTP to the connections of their executors. */
+/** Brings starts that were asked for elsewhere to the connections of their executors. */
 export type StartReader = {
   /** Looks for those of the executors that are connected here, or for the one of this id. What cannot be read now is looked for again. */
   look(generationId?: string): void

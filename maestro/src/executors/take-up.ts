@@ -6,7 +6,7 @@ import type { ConnectionPorts, Greeted, QueuedStart } from './ports.ts'
 import { startRun } from './start-run.ts'
 
 /**
- * Begins a run that was asked for over HTTP, on the connection of its executor. One that cannot be begun ends as refused; one that somebody else has by
+ * Begins a run that was asked for elsewhere, on the connection of its executor; a fork goes on where its log ends. One that cannot be begun ends as refused; one that somebody else has by
  * now, or that could be begun later, is left.
  */
 export async function takeUp(
@@ -15,7 +15,8 @@ export async function takeUp(
   at: { greeted: Greeted; runs: OwnedRuns },
 ): Promise<void> {
   try {
-    await startRun(ports, { ...at, start: toStart(queued), queued })
+    if (queued.length > 0) await goOn(ports, queued, at)
+    else await startRun(ports, { ...at, start: toStart(queued), queued })
     await ports.brain.log.markTaken(queued, [queued.clientRef])
   } catch (thrown) {
     const { code, message, retryable } = toFailure(thrown)
@@ -24,6 +25,15 @@ export async function takeUp(
     const ending = { status: 'refused', error: { code, message } } as const
     await endQueuedRun({ store: ports.store, bus: ports.brain.bus }, queued, { ending, by: 'maestro' })
   }
+}
+
+async function goOn(
+  ports: ConnectionPorts,
+  queued: QueuedStart,
+  { greeted, runs }: { greeted: Greeted; runs: OwnedRuns },
+): Promise<void> {
+  const claimed = await ports.store.claimQueued(queued, greeted)
+  if (claimed) runs.takeOver([claimed])
 }
 
 function toStart(queued: QueuedStart): StartRun {

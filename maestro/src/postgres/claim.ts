@@ -1,5 +1,6 @@
 import { reach } from '#crash-points'
 import type { Claim, ClaimedRun, ExecutorRecord } from '#executors/ports'
+import type { RunKey } from '#runs/ports'
 import type { Database, Query } from './database.ts'
 
 const raiseSql = `
@@ -26,6 +27,21 @@ INSERT INTO run_log (team_id, generation_id, position, type, payload)
 SELECT $1, entry.generation_id, entry.position, 'claimed', entry.payload
   FROM json_to_recordset($2::json) AS entry(generation_id text, position bigint, payload json)`
 
+/** The fence is the UPDATE of the executor, as in a claim. */
+const claimQueuedSql = `
+WITH owner AS (
+  UPDATE executors SET runs_started = runs_started + 1 WHERE team_id = $1 AND executor_id = $3 AND epoch = $4 RETURNING executor_id),
+run AS (
+  UPDATE runs SET epoch = $4, length = length + 1, claims = claims + 1, status = 'running', parked_at = NULL
+    FROM owner WHERE runs.team_id = $1 AND runs.generation_id = $2 AND runs.executor_id = owner.executor_id AND runs.status = 'queued'
+  RETURNING runs.generation_id, session_id, client_ref, length, claims),
+entry AS (
+  INSERT INTO run_log (team_id, generation_id, position, type, payload) SELECT $1, generation_id, length, 'claimed', $5::json FROM run)
+SELECT * FROM run`
+const claimedAlreadySql = `
+SELECT generation_id, session_id, client_ref, length, claims FROM runs
+ WHERE team_id = $1 AND generation_id = $2 AND executor_id = $3 AND epoch = $4 AND finished_at IS NULL`
+
 type ClaimStart = { executor: ExecutorRecord; namedEpoch: number | undefined; server: string }
 type RunRow = { generation_id: string; session_id: string; client_ref: string; length: number; claims: number }
 
@@ -50,6 +66,26 @@ export function claimExecutor(database: Database, start: ClaimStart): Promise<Cl
     reach('claim-open')
     return { kind: 'claimed', epoch, runs: rows.map(toClaimedRun) }
   })
+}
+
+/** Makes a connection the owner of a queued run that has a log; see ExecutorStore.claimQueued. */
+export async function claimQueued(
+  database: Database,
+  { teamId, generationId }: RunKey,
+  owner: { executorId: string; epoch: number; server: string },
+): Promise<ClaimedRun | undefined> {
+  const { executorId, epoch, server } = owner
+  const named = [teamId, generationId, executorId, epoch]
+  const payload = JSON.stringify({ generation_id: generationId, epoch, server })
+  let isRetried = false
+  const onRetry = (): void => {
+    isRetried = true
+  }
+  const { rows } = await database.query<RunRow>({ text: claimQueuedSql, values: [...named, payload] }, { onRetry })
+  if (rows[0]) return toClaimedRun(rows[0])
+  // An earlier try may have committed before its connection was lost: nobody else claims under this epoch.
+  const already = isRetried ? await database.query<RunRow>({ text: claimedAlreadySql, values: named }) : undefined
+  return already?.rows[0] && toClaimedRun(already.rows[0])
 }
 
 async function raiseEpoch(query: Query, start: ClaimStart): Promise<number | Exclude<Claim, { kind: 'claimed' }>> {

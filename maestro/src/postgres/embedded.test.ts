@@ -247,6 +247,31 @@ t.test('two that start it at once from nothing share one', async (t) => {
   )
 })
 
+t.test('a guest ends only what it has started and nobody else uses', async (t) => {
+  const folder = place()
+  const isGuest = true
+  const host = await startEmbeddedPostgres({ folder, log: quiet })
+  const guest = await startEmbeddedPostgres({ folder, log: quiet, isGuest })
+  await guest.stop()
+  await query(host.connection, 'SELECT 1')
+  await host.stop()
+
+  const early = await startEmbeddedPostgres({ folder, log: quiet, isGuest })
+  const late = await startEmbeddedPostgres({ folder, log: quiet })
+  const user = new pg.Client({ ...late.connection })
+  await user.connect()
+  await early.stop()
+  t.strictSame((await user.query('SELECT 1 AS n')).rows, [{ n: 1 }], 'who found it keeps it')
+  await user.end()
+  await late.stop()
+  await t.rejects(query(late.connection, 'SELECT 1'))
+
+  const alone = await startEmbeddedPostgres({ folder, log: quiet, isGuest })
+  await query(alone.connection, 'SELECT 1')
+  await alone.stop()
+  await t.rejects(query(alone.connection, 'SELECT 1'))
+})
+
 t.test('a folder too deep for a socket gets a short private one for it, the same each time', async (t) => {
   const deep = join(base, 'd'.repeat(limits.embedded.socketPathBytesMax))
   mkdirSync(deep)

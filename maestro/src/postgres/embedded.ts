@@ -27,6 +27,8 @@ export type EmbeddedOptions = {
   readonly folder: string
   log(message: string, thrown?: unknown): void
   readonly signal?: AbortSignal
+  /** It is wanted for a moment only: one that is found running stays, and one that was started stays when others use it by now. */
+  readonly isGuest?: boolean
   /** For root where root can only be `nobody`: a folder that every account can enter. */
   readonly sharedFolder?: string
 }
@@ -36,14 +38,14 @@ export type EmbeddedOptions = {
  * where the system can do that (Linux with util-linux); elsewhere the next start finds it. Fails with postgres.unreachable in one sentence.
  */
 export async function startEmbeddedPostgres(options: EmbeddedOptions): Promise<EmbeddedPostgres> {
-  const { folder, log, signal } = options
+  const { folder, log, signal, isGuest = false } = options
   const place = await choosePlace({ folder, sharedFolder: options.sharedFolder ?? '/var/lib/codegen', signal })
   await createData(place, signal)
   const until = performance.now() + limits.embedded.unreachableMsMax
   for (;;) {
     const found = await findPostmaster(place, signal)
-    if (found !== undefined) return takeOver(found, place, log)
-    const started = await start(place, { log, signal })
+    if (found !== undefined) return isGuest ? visit(place) : takeOver(found, place, log)
+    const started = await start(place, { log, signal, isGuest })
     if (started.kind === 'serves') return started.postgres
     if (performance.now() > until || !isPassing(started.said)) {
       throw notStarted(`${lastFault(started.said)} (its log is ${logFile(place)})`)
@@ -130,6 +132,10 @@ async function removeHalfMade(place: Place): Promise<void> {
   }
 }
 
+function visit(place: Place): EmbeddedPostgres {
+  return { connection: connectionTo(place), stop: async () => undefined }
+}
+
 function takeOver(pid: number, place: Place, log: EmbeddedOptions['log']): EmbeddedPostgres {
   return {
     connection: connectionTo(place),
@@ -150,16 +156,15 @@ type Child = ChildProcessByStdio<null, null, Readable>
 
 async function start(
   place: Place,
-  of: { log: EmbeddedOptions['log']; signal: AbortSignal | undefined },
+  of: { log: EmbeddedOptions['log']; signal: AbortSignal | undefined; isGuest: boolean },
 ): Promise<Started> {
   const flags = Object.entries({ ...settings, unix_socket_directories: place.socketFolder }).flatMap(
     ([name, value]) => ['-c', `${name}=${value}`],
   )
-  const command = await endWithParent(place.account, join(place.binaries.folder, 'bin', 'postgres'), [
-    '-D',
-    place.data,
-    ...flags,
-  ])
+  // A Maestro that finds what a guest has started needs it when the guest is gone.
+  const bind = of.isGuest ? toCommand : endWithParent
+  const program = join(place.binaries.folder, 'bin', 'postgres')
+  const command = await bind(place.account, program, ['-D', place.data, ...flags])
   // A session of its own: a Ctrl-C in the terminal is for Maestro, which still writes while it stops.
   const child: Child = spawn(command.file, command.args, {
     ...command.options,
@@ -194,6 +199,7 @@ async function start(
     postgres: {
       connection: connectionTo(place),
       async stop() {
+        if (of.isGuest && (await hasOtherClients(place).catch(() => false))) return
         isStopping = true
         await end(child, ended)
       },

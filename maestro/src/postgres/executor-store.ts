@@ -1,18 +1,15 @@
-import { Failure } from '@codegen/protocol/failure'
 import type { Claim, ExecutorRecord, ExecutorStore, NewRun, NewRunOutcome } from '#executors/ports'
-import type { SavedEntry } from '#runs/log-entry'
-import type { LoadedRun, RunKey } from '#runs/ports'
-import { setAside } from './set-aside.ts'
-import { toWorkedMs } from '#runs/worked-ms'
 import { endAbandoned } from './abandoned-runs.ts'
 import { writeAnswer } from './answers.ts'
-import { claimExecutor } from './claim.ts'
+import { claimExecutor, claimQueued } from './claim.ts'
 import type { Database } from './database.ts'
 import { commandsOf, writeCommand } from './inbox.ts'
+import { loadRun } from './load-run.ts'
 import { abandonedStarts, endQueued, queuedStart, queuedStarts, queueStart } from './queued-runs.ts'
 import { toEntryColumns, unfoldEntries } from './run-log.ts'
 import { toSavedEntry } from './saved-entry.ts'
 import type { LogRow } from './saved-entry.ts'
+import { setAside } from './set-aside.ts'
 
 const startSql = `
 WITH owner AS (
@@ -33,17 +30,12 @@ SELECT $1, $2, entry.index, entry.type, entry.payload::json, entry.shown, entry.
 
 const earlierSql = `SELECT generation_id, session_id FROM runs WHERE team_id = $1 AND executor_id = $2 AND client_ref = $3`
 
-const loadRunSql = `
-SELECT epoch, level, executor_id, claims, extract(epoch FROM now() - created_at) * 1000 AS age_ms, extract(epoch FROM now()) * 1000 AS now_ms
-  FROM runs WHERE team_id = $1 AND generation_id = $2`
-const loadLogSql = `
-SELECT position, type, payload, shown, internal, extract(epoch FROM created_at) * 1000 AS at_ms
-  FROM run_log WHERE team_id = $1 AND generation_id = $2 ORDER BY position`
-const loadTextsSql = `SELECT digest, body FROM run_texts WHERE team_id = $1 AND digest = ANY ($2)`
-
 const parkSql = `
 UPDATE runs SET status = $4, parked_at = now()
  WHERE team_id = $1 AND generation_id = $2 AND epoch = $3 AND finished_at IS NULL`
+
+// A fork begins its conversation, so what its first entry shows of earlier runs is nowhere else. As text: Postgres takes no JSON apart that has a NUL in it.
+const isForked = `log.internal::text LIKE '%"forked_from":%'`
 
 // What is before the last compaction is in it.
 const conversationSql = `
@@ -53,7 +45,7 @@ WITH ended AS (
 compacted AS (
   SELECT ended.created_at, ended.generation_id FROM ended JOIN run_log AS log USING (team_id, generation_id)
    WHERE log.type = 'compacted' ORDER BY ended.created_at DESC, ended.generation_id DESC LIMIT 1)
-SELECT log.generation_id, log.position, log.type, log.payload, CASE WHEN log.position > 1 THEN log.shown ELSE '' END AS shown, log.internal
+SELECT log.generation_id, log.position, log.type, log.payload, CASE WHEN log.position > 1 OR ${isForked} THEN log.shown ELSE '' END AS shown, log.internal
   FROM ended JOIN run_log AS log USING (team_id, generation_id)
  WHERE (log.shown IS NOT NULL OR log.type = 'tool_call')
    AND NOT EXISTS (
@@ -67,6 +59,7 @@ export function createExecutorStore(database: Database, server: string): Executo
   return {
     claim: (executor: ExecutorRecord, namedEpoch): Promise<Claim> =>
       claimExecutor(database, { executor, namedEpoch, server }),
+    claimQueued: (key, owner) => claimQueued(database, key, { ...owner, server }),
     load: (key) => loadRun(database, key),
     start: (run) => startRun(database, run),
     queue: (start) => queueStart(database, start),
@@ -132,42 +125,4 @@ function startValues(run: NewRun): unknown[] {
     run.texts.map((text) => text.digest),
     run.texts.map((text) => text.body),
   ]
-}
-
-async function loadRun(database: Database, key: RunKey): Promise<LoadedRun> {
-  const values = [key.teamId, key.generationId]
-  const [runs, log] = await Promise.all([
-    database.query<RunRow>({ text: loadRunSql, values }),
-    database.query<LogRow & { at_ms: string }>({ text: loadLogSql, values }),
-  ])
-  const [run] = runs.rows
-  if (!run) throw new Failure('run.unknown', `There is no run ${key.generationId}.`)
-  const timed = log.rows.map((row) => ({ entry: toSavedEntry(row), atMs: Number(row.at_ms) }))
-  const entries = timed.map(({ entry }) => entry)
-  const digests = lastDigests(entries)
-  const texts = await database.query<{ digest: string; body: string }>({
-    text: loadTextsSql,
-    values: [key.teamId, Object.values(digests)],
-  })
-  const bodies = new Map(texts.rows.map((row) => [row.digest, row.body]))
-  return {
-    entries,
-    epoch: run.epoch,
-    level: run.level === 0 ? 0 : 1,
-    executorId: run.executor_id,
-    teamId: key.teamId,
-    claims: run.claims,
-    ageMs: Number(run.age_ms),
-    workedMs: toWorkedMs(timed, Number(run.now_ms)),
-    systemPrompt: bodies.get(digests.system) ?? '',
-    toolsJson: bodies.get(digests.tools) ?? '[]',
-  }
-}
-
-type RunRow = { epoch: number; level: number; executor_id: string; claims: number; age_ms: string; now_ms: string }
-
-function lastDigests(entries: readonly SavedEntry[]): { system: string; tools: string } {
-  const toolbelt = entries.findLast((entry) => entry.fact.type === 'toolbelt')?.fact
-  if (toolbelt?.type !== 'toolbelt') return { system: '', tools: '' }
-  return { system: toolbelt.payload.system_digest, tools: toolbelt.payload.tools_digest }
 }

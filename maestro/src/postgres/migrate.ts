@@ -13,15 +13,7 @@ const folder = dirname(fileURLToPath(import.meta.resolve('@codegen/maestro/migra
  * config.invalid when the database was made by a newer release.
  */
 export async function migrate(connection: ClientConfig): Promise<void> {
-  const client = new pg.Client(connection)
-  await client.connect().catch((cause: unknown) => {
-    const reason = cause instanceof Error ? cause.message : 'no reason given'
-    throw new Failure(
-      'postgres.unreachable',
-      `Postgres cannot be reached (${reason}); check DATABASE_URL and that the server is up.`,
-      { cause },
-    )
-  })
+  const client = await connect(connection)
   try {
     const schema = await schemaOf(client)
     if (await isCurrent(client, schema)) return
@@ -43,6 +35,29 @@ export async function migrate(connection: ClientConfig): Promise<void> {
   } finally {
     await client.end()
   }
+}
+
+/** Whether the schema is this release's; nothing is changed. Fails as migrate does. */
+export async function isMigrated(connection: ClientConfig): Promise<boolean> {
+  const client = await connect(connection)
+  try {
+    return await isCurrent(client, await schemaOf(client))
+  } finally {
+    await client.end()
+  }
+}
+
+async function connect(connection: ClientConfig): Promise<pg.Client> {
+  const client = new pg.Client(connection)
+  await client.connect().catch((cause: unknown) => {
+    const reason = cause instanceof Error ? cause.message : 'no reason given'
+    throw new Failure(
+      'postgres.unreachable',
+      `Postgres cannot be reached (${reason}); check DATABASE_URL and that the server is up.`,
+      { cause },
+    )
+  })
+  return client
 }
 
 /** Beside the lock of the replicas: any other number. */

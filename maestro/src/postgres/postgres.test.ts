@@ -6,12 +6,14 @@ import type { Test } from 'tap'
 import type { AbandonedRuns, ExecutorRecord, ExecutorStore, NewRun } from '#executors/ports'
 import { unshown } from '#runs/log-entry'
 import type { LogEntry } from '#runs/log-entry'
+import { foldRun } from '#runs/run'
 import { openDatabase } from './database.ts'
 import { createExecutorStore } from './executor-store.ts'
-import { migrate } from './migrate.ts'
+import { isMigrated, migrate } from './migrate.ts'
 import { takeReplicaLock } from './replica-lock.ts'
 import { createRunList } from './run-list.ts'
 import { createRunLog } from './run-log.ts'
+import { saveFork } from './save-fork.ts'
 import { withTestSchema } from './test-database.ts'
 
 async function open(t: Test) {
@@ -81,14 +83,18 @@ const summary = { status: 'running', turns: 1, inputTokens: 2, outputTokens: 3, 
 test('the schema is made once, by whoever comes first, and a newer one is refused', async (t) => {
   const connection = await withTestSchema(t)
   if (!connection) return
+  t.equal(await isMigrated(connection), false)
   await Promise.all([migrate(connection), migrate(connection)])
   await migrate(connection)
+  t.equal(await isMigrated(connection), true)
 
   const client = new pg.Client(connection)
   await client.connect()
   await client.query("INSERT INTO maestro_migrations (name, run_on) VALUES ('9999_later', now())")
   await client.end()
-  await t.rejects(migrate(connection), { code: 'config.invalid', message: /newer Maestro.*9999_later/ })
+  const newer = { code: 'config.invalid', message: /newer Maestro.*9999_later/ }
+  await t.rejects(migrate(connection), newer)
+  await t.rejects(isMigrated(connection), newer)
 })
 
 test('only the owner of a run, at its very end, can append; everybody else writes nothing', async (t) => {
@@ -302,6 +308,45 @@ test('a run takes so many inputs and no more until it has shown some', async (t)
   t.equal(await say('i-20'), 'crowded')
   await log.markTaken(run, ['i-0'])
   t.equal(await say('i-20'), 'written')
+})
+
+test('a fork waits with its log, is claimed once by who owns its executor, and is as old as its own part', async (t) => {
+  const opened = await open(t)
+  if (!opened) return
+  const { store, database } = opened
+  await store.claim(executor, undefined)
+  const forkOf = (generationId: string) => {
+    const ids = { generation_id: generationId, session_id: `session-${generationId}` }
+    const fact = {
+      type: 'run_started',
+      payload: { ...ids, prompt: 'go', cwd: '/p', mode: 'auto', model: 'm' },
+    } as const
+    const internal = { remote: true, forked_from: { generation_id: 'origin', position: 2 } } as const
+    const entries = [{ fact, shown: '{}', internal }, input('a')]
+    return { entries, run: foldRun(entries.map((entry, index) => ({ ...entry, position: index + 1 }))) }
+  }
+  const at = { teamId: 'default', executorId: 'executor-1', prompt: 'go' }
+  await saveFork(database, forkOf('fork-1'), at)
+  const key = { teamId: 'default', generationId: 'fork-1' }
+  t.match(await store.queuedStarts([at]), [{ ...key, length: 2, prompt: 'go', isContinued: false }])
+  t.match(await store.claim(executor, 1), { epoch: 2, runs: [] }, 'a claim of the executor leaves it to be taken up')
+  t.equal(await store.claimQueued(key, { executorId: 'executor-1', epoch: 1 }), undefined, 'not by an owner before')
+  t.equal(await store.claimQueued(key, { executorId: 'executor-2', epoch: 2 }), undefined, 'nor by another executor')
+  await database.query({
+    text: `UPDATE run_log SET created_at = now() - interval '9 days' WHERE generation_id = 'fork-1'`,
+  })
+  const owner = { executorId: 'executor-1', epoch: 2 }
+  t.match(await store.claimQueued(key, owner), { generationId: 'fork-1', sessionId: 'session-fork-1', claims: 1 })
+  t.equal(await store.claimQueued(key, owner), undefined, 'once')
+  const loaded = await store.load(key)
+  t.match(loaded.entries.at(-1), { position: 3, fact: { type: 'claimed', payload: { epoch: 2, server: 'replica-1' } } })
+  t.ok(loaded.ageMs < 3_600_000, `${loaded.ageMs} ms`)
+
+  await store.claim({ ...executor, executorId: 'seed-1', level: 0 }, undefined)
+  for (const executorId of ['seed-1', 'nobody'])
+    await t.rejects(saveFork(database, forkOf('fork-2'), { ...at, executorId }), { code: 'executor.unknown' })
+  for (let index = 0; index < 100; index += 1) await saveFork(database, forkOf(`wait-${index}`), at)
+  await t.rejects(saveFork(database, forkOf('fork-3'), at), { code: 'run.busy' })
 })
 
 test('a conversation is read from the run on that was summed up last', async (t) => {

@@ -25,7 +25,7 @@ SELECT executors.level, runs.generation_id, runs.session_id FROM executors
  WHERE executors.team_id = $1 AND executors.executor_id = $2`
 
 const columns = `
-runs.team_id, runs.generation_id, session_id, executor_id, runs.client_ref, cwd, mode, model, payload FROM runs
+runs.team_id, runs.generation_id, session_id, executor_id, runs.client_ref, cwd, mode, model, length, payload FROM runs
   JOIN run_inbox ON run_inbox.team_id = runs.team_id AND run_inbox.generation_id = runs.generation_id AND run_inbox.client_ref = runs.client_ref
        AND run_inbox.type = 'start_run'`
 
@@ -40,10 +40,10 @@ const oneSql = `SELECT ${columns} WHERE status = 'queued' AND runs.team_id = $1 
 
 const endSql = `
 WITH ended AS (
-  UPDATE runs SET status = $3, error = $4, length = $5, finished_at = now(), parked_at = NULL
-   WHERE team_id = $1 AND generation_id = $2 AND status = 'queued' RETURNING generation_id)
+  UPDATE runs SET status = $3, error = $4, length = length + $5, finished_at = now(), parked_at = NULL
+   WHERE team_id = $1 AND generation_id = $2 AND status = 'queued' RETURNING length - $5 AS before)
 INSERT INTO run_log (team_id, generation_id, position, type, payload, shown, internal)
-SELECT $1, $2, entry.index, entry.type, entry.payload::json, entry.shown, entry.internal::json FROM ended, ${unfoldEntries(6)}`
+SELECT $1, $2, before + entry.index, entry.type, entry.payload::json, entry.shown, entry.internal::json FROM ended, ${unfoldEntries(6)}`
 
 const startReader = Compile(
   Type.Object({
@@ -121,6 +121,7 @@ type QueuedRow = {
   cwd: string
   mode: string
   model: string
+  length: number
   payload: string
 }
 
@@ -134,6 +135,7 @@ function toStart(row: QueuedRow): QueuedStart {
     cwd: row.cwd,
     mode: isMode.Parse(row.mode),
     model: row.model,
+    length: row.length,
     ...startReader.Parse(JSON.parse(row.payload)),
   }
 }

@@ -58,10 +58,11 @@ function isCompaction({ fact }: SavedEntry): boolean {
   return fact.type === 'compacted'
 }
 
-/** The first entry also holds what earlier runs showed; only its own prompt is this run's. */
+/** The first entry also holds what earlier runs showed; only its own prompt is this run's. What was before a fork is told by the fork alone. */
 function shownAgain(entries: readonly SavedEntry[], index: number, dialect: Dialect): string | [] {
   const entry = entries[index]
-  if (entry?.fact.type === 'run_started') return dialect.user(entry.fact.payload.prompt)
+  const isOwn = entry?.internal?.forked_from === undefined
+  if (entry?.fact.type === 'run_started' && isOwn) return dialect.user(entry.fact.payload.prompt)
   return entry?.shown ?? []
 }
 

@@ -38,8 +38,10 @@ export const EntryInternal = Type.Object({
   recap: Type.Optional(RecapState),
   /** Of the first entry: what the run may use up. */
   limits: Type.Optional(RunBounds),
-  /** Of the first entry: the run was asked for over HTTP, and its executor has yet to hear of it. */
+  /** Of the first entry: the run was asked for elsewhere, and its executor has yet to hear of it. */
   remote: Type.Optional(Type.Literal(true)),
+  /** Of the first entry: the run whose entries up to this position are the beginning of this one. */
+  forked_from: Type.Optional(Type.Object({ generation_id: Type.String(), position: Type.Integer() })),
   /** Of the first entry: the trace its asker began, so that whoever owns the run continues it. */
   traceparent: Type.Optional(Type.String()),
   /** Of the first entry: how the run's requests are written; absent: chat. */

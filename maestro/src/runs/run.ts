@@ -12,7 +12,7 @@ export type Run = {
   readonly cwd: string
   readonly mode: RunMode
   readonly model: string
-  /** It was asked for over HTTP: the executor is told with each call where it works. */
+  /** It was asked for elsewhere: the executor is told with each call where it works. */
   readonly isRemote: boolean
   /** Why its executor's owner will have nothing of it. */
   readonly refusal: string | undefined

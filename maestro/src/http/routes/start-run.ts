@@ -70,7 +70,18 @@ async function toStart(ports: HttpPorts, principal: Principal, body: Static<type
   const model = body.model ?? (await ports.defaultModel(AbortSignal.timeout(protocolLimits.localRequestMs)))
   const ids = { teamId, generationId: ports.mintId(), sessionId: session_id ?? ports.mintId(), executorId }
   const clientRef = body.client_ref ?? ports.mintId()
-  return { ...ids, clientRef, by, prompt, cwd, mode, model, limits: asked, isContinued: session_id !== undefined }
+  return {
+    ...ids,
+    clientRef,
+    by,
+    prompt,
+    cwd,
+    mode,
+    model,
+    limits: asked,
+    isContinued: session_id !== undefined,
+    length: 0,
+  }
 }
 
 function refuseStart({ kind }: QueueOutcome, { executorId }: QueuedStart): void {
