@@ -29,6 +29,8 @@ export const limits = {
   abandonedAfterMs: 7 * 24 * 3_600_000,
   /** Runs that are ended in one transaction. */
   sweptMax: 4,
+  /** Abandoned runs that cannot be read and are left alone. */
+  unreadableMax: 1_000,
 
   /** Answers to questions that may wait for one run's executor. */
   answersWaitingMax: 20,

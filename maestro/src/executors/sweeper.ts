@@ -14,14 +14,12 @@ type SweeperPorts = Pick<CommunicatorPorts, 'store' | 'presence' | 'warn'> & {
   readonly sweepMs: number
 }
 
-/** Runs this release cannot read are remembered, so that they are told of once; so many of them. */
-const unreadableMax = 1_000
-
 /**
  * Ends what nobody comes back for: open runs in which nothing has happened for limits.abandonedAfterMs, and starts that nobody took up for as long. Every
  * replica may sweep; each run is ended once.
  */
 export function startSweeper(ports: SweeperPorts): { stop(): Promise<void> } {
+  /** Runs this release cannot read: they are told of once. */
   const unreadable = new Set<string>()
   let isStopped = false
   let timer: NodeJS.Timeout | undefined
@@ -58,10 +56,10 @@ async function sweepRuns(ports: SweeperPorts, unreadable: Set<string>): Promise<
   const swept = await store.endAbandoned({ ...bounds, except: [...unreadable], toEnd: toAbandonedEnd })
   for (const run of swept.ended) announce(ports, run)
   for (const { generationId, cause } of swept.unreadable) {
-    if (unreadable.size < unreadableMax) unreadable.add(generationId)
+    if (unreadable.size < limits.unreadableMax) unreadable.add(generationId)
     warn(`The abandoned run ${generationId} cannot be read by this release; it stays open.`, cause)
   }
-  return swept.found === limits.sweptMax && unreadable.size < unreadableMax
+  return swept.found === limits.sweptMax && unreadable.size < limits.unreadableMax
 }
 
 function announce({ brain, presence }: SweeperPorts, { entry, ...key }: EndedRun): void {

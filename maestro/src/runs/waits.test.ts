@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises'
 import fc from 'fast-check'
 import { test } from 'tap'
 import type { RunFactOf } from '@codegen/protocol/wire'
@@ -124,6 +125,31 @@ test('a clock of work stands still while it is stopped, and says when the work i
   await due
   clearTimeout(alive)
   clock.stop()
+})
+
+test('the clock of a run stands still while its question is open, and goes on with the answer', async (t) => {
+  const bench = createBench([{ content: 'I ask. ', requests: [call('make')] }, { content: 'Done.' }], {
+    results(sent) {
+      if (sent.bootstrap) return 'fine'
+      bench.drive.mailbox.post({ kind: 'approval', fact: asked(sent.tool_id) })
+      return undefined
+    },
+  })
+  const { clock, mailbox } = bench.drive
+  const driving = driveRun(bench.drive)
+  const acknowledged = (type: string): boolean => bench.acknowledged.some((ref) => ref.startsWith(type))
+  while (!acknowledged('approval_requested')) await setImmediate()
+  const workedMs = clock.workedMs()
+  const sinceMs = performance.now()
+  while (performance.now() < sinceMs + 2) await setImmediate()
+  t.equal(clock.workedMs(), workedMs)
+
+  const [toolId = ''] = bench.drive.run.openCalls.keys()
+  mailbox.post({ kind: 'approval', fact: resolved(toolId) })
+  while (clock.workedMs() === workedMs) await setImmediate()
+  mailbox.post({ kind: 'result', result: { ...ids(toolId), status: 'success', result: 'made' } })
+  await driving
+  t.equal(bench.finish()?.status, 'completed')
 })
 
 /** A run that asks its owner about its one call and is then left alone. */
