@@ -201,6 +201,8 @@ export const limits = {
     /** One that runs but cannot be reached for this long is ended and started anew. */
     unreachableMsMax: 5_000,
     pollMs: 10,
+    /** How often it is looked whether one that was found running is still there. */
+    watchMs: 1_000,
     /** Each step of a stop: ends sessions, then ends at once, then is killed. */
     stopMsMax: 5_000,
     quitMsMax: 2_000,

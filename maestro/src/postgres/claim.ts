@@ -18,7 +18,7 @@ const standingSql = `SELECT epoch, principal FROM executors WHERE team_id = $1 A
 const claimRunsSql = `
 WITH open AS (
   SELECT generation_id FROM runs WHERE team_id = $1 AND executor_id = $2 AND finished_at IS NULL AND status <> 'queued' ORDER BY generation_id FOR UPDATE)
-UPDATE runs SET epoch = $3, length = length + 1, claims = claims + 1, status = 'running', parked_at = NULL
+UPDATE runs SET epoch = $3, length = length + 1, claims = claims + CASE WHEN parked_at IS NULL THEN 1 ELSE 0 END, status = 'running', parked_at = NULL
   FROM open WHERE runs.team_id = $1 AND runs.generation_id = open.generation_id
 RETURNING runs.generation_id, session_id, client_ref, length, claims`
 

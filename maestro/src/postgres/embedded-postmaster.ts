@@ -128,3 +128,22 @@ async function removeIfStill(file: string | undefined, text: string | undefined)
     // Somebody else was faster.
   }
 }
+
+/** Sees when a process that is none of ours has ended. */
+export function watchProcess(pid: number): { readonly gone: Promise<void>; stop(): void } {
+  const { promise: gone, resolve } = Promise.withResolvers<void>()
+  const timer = setInterval(() => {
+    try {
+      process.kill(pid, 0)
+    } catch (error) {
+      // It may be another account's.
+      if (error instanceof Error && 'code' in error && error.code === 'ESRCH') stop()
+    }
+  }, limits.embedded.watchMs)
+  timer.unref()
+  const stop = (): void => {
+    clearInterval(timer)
+    resolve()
+  }
+  return { gone, stop }
+}

@@ -11,7 +11,9 @@ import { notStarted } from './embedded-failure.ts'
 import { logInto } from './embedded-log.ts'
 import { choosePlace } from './embedded-place.ts'
 import type { Place } from './embedded-place.ts'
-import { connectionTo, endPostmaster, findPostmaster, hasOtherClients } from './embedded-postmaster.ts'
+import { keepRunning } from './embedded-keeper.ts'
+import type { RunningPostgres } from './embedded-keeper.ts'
+import { connectionTo, endPostmaster, findPostmaster, hasOtherClients, watchProcess } from './embedded-postmaster.ts'
 import type { EmbeddedConnection } from './embedded-postmaster.ts'
 import { lastLine, run } from './embedded-run.ts'
 
@@ -41,11 +43,19 @@ export async function startEmbeddedPostgres(options: EmbeddedOptions): Promise<E
   const { folder, log, signal, isGuest = false } = options
   const place = await choosePlace({ folder, sharedFolder: options.sharedFolder ?? '/var/lib/codegen', signal })
   await createData(place, signal)
+  const first = await findOrStart(place, { log, signal, isGuest })
+  return isGuest ? first : keepRunning(first, (stopping) => findOrStart(place, { log, signal: stopping, isGuest }), log)
+}
+
+type StartOptions = { log: EmbeddedOptions['log']; signal: AbortSignal | undefined; isGuest: boolean }
+
+async function findOrStart(place: Place, options: StartOptions): Promise<RunningPostgres> {
+  const { log, signal, isGuest } = options
   const until = performance.now() + limits.embedded.unreachableMsMax
   for (;;) {
     const found = await findPostmaster(place, signal)
     if (found !== undefined) return isGuest ? visit(place) : takeOver(found, place, log)
-    const started = await start(place, { log, signal, isGuest })
+    const started = await start(place, options)
     if (started.kind === 'serves') return started.postgres
     if (performance.now() > until || !isPassing(started.said)) {
       throw notStarted(`${lastFault(started.said)} (its log is ${logFile(place)})`)
@@ -132,14 +142,17 @@ async function removeHalfMade(place: Place): Promise<void> {
   }
 }
 
-function visit(place: Place): EmbeddedPostgres {
-  return { connection: connectionTo(place), stop: async () => undefined }
+function visit(place: Place): RunningPostgres {
+  return { connection: connectionTo(place), gone: new Promise(() => undefined), stop: async () => undefined }
 }
 
-function takeOver(pid: number, place: Place, log: EmbeddedOptions['log']): EmbeddedPostgres {
+function takeOver(pid: number, place: Place, log: EmbeddedOptions['log']): RunningPostgres {
+  const watch = watchProcess(pid)
   return {
     connection: connectionTo(place),
+    gone: watch.gone,
     async stop() {
+      watch.stop()
       try {
         if (!(await hasOtherClients(place))) await endPostmaster(pid, place)
       } catch (error) {
@@ -150,14 +163,11 @@ function takeOver(pid: number, place: Place, log: EmbeddedOptions['log']): Embed
 }
 
 type Started =
-  | { readonly kind: 'serves'; readonly postgres: EmbeddedPostgres }
+  | { readonly kind: 'serves'; readonly postgres: RunningPostgres }
   | { readonly kind: 'ended'; readonly said: string }
 type Child = ChildProcessByStdio<null, null, Readable>
 
-async function start(
-  place: Place,
-  of: { log: EmbeddedOptions['log']; signal: AbortSignal | undefined; isGuest: boolean },
-): Promise<Started> {
+async function start(place: Place, of: StartOptions): Promise<Started> {
   const flags = Object.entries({ ...settings, unix_socket_directories: place.socketFolder }).flatMap(
     ([name, value]) => ['-c', `${name}=${value}`],
   )
@@ -190,17 +200,13 @@ async function start(
     of.signal?.throwIfAborted()
     throw notStarted(`it was not ready within ${limits.embedded.startMsMax / 1000} s (its log is ${logFile(place)})`)
   }
-  let isStopping = false
-  child.once('close', () => {
-    if (!isStopping) of.log(`Maestro's own PostgreSQL has ended by itself; its log is ${logFile(place)}.`)
-  })
   return {
     kind: 'serves',
     postgres: {
       connection: connectionTo(place),
+      gone: ended,
       async stop() {
         if (of.isGuest && (await hasOtherClients(place).catch(() => false))) return
-        isStopping = true
         await end(child, ended)
       },
     },

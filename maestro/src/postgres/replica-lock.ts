@@ -1,3 +1,4 @@
+import { setTimeout as wait } from 'node:timers/promises'
 import pg from 'pg'
 import type { ClientConfig } from 'pg'
 import { Failure } from '@codegen/protocol/failure'
@@ -7,32 +8,67 @@ const lockClass = 7717
 
 /**
  * Takes the lock that says how many Maestros may share a schema: exclusive for one whose events stay in its process, shared for those that have Redis.
- * Held until `release`, on a connection of its own; `onLost` is called when that breaks. Fails with config.invalid when it cannot be had.
+ * Held until `release`, on a connection of its own; when that breaks, `onLost` is called and the lock is taken again as soon as it can be had. Fails with
+ * config.invalid when it cannot be had at first.
  */
 export async function takeReplicaLock(
   connection: ClientConfig,
   kind: 'exclusive' | 'shared',
   onLost: (error: Error) => void,
 ): Promise<{ release(): Promise<void> }> {
-  const client = new pg.Client(connection)
-  await client.connect()
-  const taken = await tryFor(client, kind)
-  if (!taken) {
-    await client.end()
-    throw new Failure('config.invalid', refusal(kind))
+  const released = new AbortController()
+  let client = await lockOnce(connection, kind, lost)
+  let retaking = Promise.resolve()
+
+  function lost(error: Error): void {
+    if (released.signal.aborted) return
+    onLost(error)
+    retaking = retake()
   }
-  let released = false
-  client.on('error', (error) => {
-    if (!released) onLost(error)
-  })
+
+  async function retake(): Promise<void> {
+    for (let waitMs = 50; !released.signal.aborted; waitMs = Math.min(waitMs * 2, retakeMsMax)) {
+      await wait(waitMs, undefined, { signal: released.signal, ref: false }).catch(() => undefined)
+      const taken = await lockOnce(connection, kind, lost).catch(() => undefined)
+      if (!taken) continue
+      client = taken
+      return
+    }
+  }
+
   return {
     async release() {
-      released = true
-      await client.end()
+      released.abort()
+      await retaking
+      // The connection may be lost, and the lock with it.
+      await client.end().catch(() => undefined)
     },
   }
 }
 
+async function lockOnce(
+  connection: ClientConfig,
+  kind: 'exclusive' | 'shared',
+  onLost: (error: Error) => void,
+): Promise<pg.Client> {
+  const client = new pg.Client(connection)
+  let isHeld = false
+  client.on('error', (error) => {
+    if (isHeld) onLost(error)
+    isHeld = false
+  })
+  try {
+    await client.connect()
+    if (!(await tryFor(client, kind))) throw new Failure('config.invalid', refusal(kind))
+    isHeld = true
+    return client
+  } catch (thrown) {
+    await client.end().catch(() => undefined)
+    throw thrown
+  }
+}
+
+const retakeMsMax = 2_000
 const triesMax = 20
 const tryEveryMs = 100
 
@@ -43,7 +79,7 @@ async function tryFor(client: pg.Client, kind: 'exclusive' | 'shared'): Promise<
   for (let tries = 0; tries < triesMax; tries += 1) {
     const { rows } = await client.query<{ taken: boolean }>(text, [lockClass])
     if (rows[0]?.taken) return true
-    await new Promise((resolve) => setTimeout(resolve, tryEveryMs))
+    await wait(tryEveryMs)
   }
   return false
 }
