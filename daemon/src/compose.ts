@@ -22,7 +22,7 @@ import type { LocalDaemon } from '#local/ports'
 import type { PrivateMaestro } from '#maestro/private-maestro'
 import type { Traces } from '#opentelemetry/traces'
 import { composeCalls } from './compose-calls.ts'
-import type { CallsSide } from './compose-calls.ts'
+import type { CallsSide, HandedOver } from './compose-calls.ts'
 import type { Check } from '@codegen/protocol/wire'
 import type { Config } from './config.ts'
 import type { Log } from './log.ts'
@@ -30,7 +30,12 @@ import { toStatus } from './to-status.ts'
 
 /** Everything of a codegend but its socket. */
 export type Parts = {
-  readonly daemon: Omit<LocalDaemon, 'shutdown' | 'logs'>
+  readonly daemon: Omit<LocalDaemon, 'shutdown' | 'handOver' | 'logs'>
+  /**
+   * Leaves Maestro, stops its own, and puts on record which calls go on in this process: everything else is the next codegend's. Answers how many go on, and when
+   * the last of them has ended; then, or before, `stop`.
+   */
+  handOver(): Promise<HandedOver>
   /** In reverse: open calls and their processes end, then the link, then its own Maestro. */
   stop(): Promise<void>
 }
@@ -75,7 +80,8 @@ export function compose(options: ComposeOptions): Parts {
       executorId,
       uptimeMs: performance.now() - startedAt,
       runsOpen: calls.runs.openCount() - calls.localCalls.openCount(),
-      callsOpen: calls.calls.openCount(),
+      callsOpen: calls.calls.openCount() + calls.heldCount(),
+      callsHeld: calls.heldCount(),
       tools: calls.host.toolNames,
       logFile: join(home, 'log', 'codegend.log'),
       ...options,
@@ -93,6 +99,26 @@ export function compose(options: ComposeOptions): Parts {
       tools: calls.host.list,
       callTool: calls.localCalls.call,
       approvals: calls.approvals,
+    },
+    ...toDeparture({ calls, link, maestro, stopRuns }),
+  }
+}
+
+type Departing = {
+  readonly calls: CallsSide
+  readonly link: Link
+  readonly maestro: PrivateMaestro | undefined
+  stopRuns(): void
+}
+
+function toDeparture({ calls, link, maestro, stopRuns }: Departing): Pick<Parts, 'handOver' | 'stop'> {
+  return {
+    async handOver() {
+      // What Maestro sends from now on it sends to the next codegend.
+      await link.stop()
+      stopRuns()
+      await maestro?.stop()
+      return calls.handOver(isOfThisMachine)
     },
     async stop() {
       await calls.stop()

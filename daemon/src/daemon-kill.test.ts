@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { test } from 'tap'
 import { startTestMaestro } from '#link/test-maestro'
 import { connectClient, newPlace } from './test-daemon.ts'
-import { socketOf, started } from './test-process.ts'
+import { isAlive, socketOf, started } from './test-process.ts'
 
 test('what was running when it was killed is ended and told as interrupted once it is back (DM-01, R8)', async (t) => {
   const place = newPlace(t)
@@ -93,13 +93,5 @@ function readIfThere(path: string): string {
     return readFileSync(path, 'utf8')
   } catch {
     return ''
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    return process.kill(pid, 0) && !/^\d+ \(.*\) Z/.test(readFileSync(`/proc/${pid}/stat`, 'latin1'))
-  } catch {
-    return false
   }
 }

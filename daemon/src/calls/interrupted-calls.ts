@@ -17,7 +17,7 @@ type InterruptParts = {
  * somebody may ask for that. Its commands are ended through `endOrphan`, unless the machine was booted since.
  */
 export async function interruptCalls(journal: Journal, { endOrphan, isLost, log }: InterruptParts): Promise<void> {
-  const calls = [...journal.calls.values()]
+  const calls = [...journal.calls.values()].filter(({ toolId }) => !journal.held.has(toolId))
   const started = calls.filter((call) => call.state.kind === 'started')
   const lost = calls.filter((call) => call.state.kind === 'received' && isLost(call.generationId))
   const orphans = journal.isNewBoot ? [] : started.flatMap(toOrphans)
@@ -25,15 +25,23 @@ export async function interruptCalls(journal: Journal, { endOrphan, isLost, log 
   for (const { toolId, generationId, repeatable } of [...started, ...lost]) {
     if (repeatable && !isLost(generationId)) continue
     log.warn('a call was interrupted', { toolId })
-    const ending = failed(
-      'interrupted',
-      'tool.unavailable',
-      'codegend ended before this call did; what it did is unknown.',
-    )
-    journal.append({ kind: 'finished', toolId, result: { tool_id: toolId, generation_id: generationId, ...ending } })
+    recordInterrupted(journal, { toolId, generationId })
   }
 }
 
-function toOrphans({ toolId, state }: JournaledCall): Orphan[] {
+type InterruptedCall = Pick<JournaledCall, 'toolId' | 'generationId'>
+
+/** Puts on record that nobody knows how far a call came. */
+export function recordInterrupted(journal: Journal, { toolId, generationId }: InterruptedCall): void {
+  const ending = failed(
+    'interrupted',
+    'tool.unavailable',
+    'codegend ended before this call did; what it did is unknown.',
+  )
+  journal.append({ kind: 'finished', toolId, result: { tool_id: toolId, generation_id: generationId, ...ending } })
+}
+
+/** The process groups a call had started when it was last heard of. */
+export function toOrphans({ toolId, state }: JournaledCall): Orphan[] {
   return state.kind === 'started' ? state.processes.map((process) => ({ toolId, ...process })) : []
 }

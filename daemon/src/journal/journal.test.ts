@@ -20,7 +20,7 @@ function newPath(t: Test): string {
 }
 
 function open(path: string, bootId = 'boot-1'): Journal {
-  return openJournal({ path, bootId, log: quiet })
+  return openJournal({ path, bootId, isAlive: () => false, log: quiet })
 }
 
 function resultOf(toolId: string, text = 'done'): ToolResult {

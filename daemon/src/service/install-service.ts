@@ -69,10 +69,16 @@ export async function uninstallService(of: ServiceOf): Promise<string[]> {
   return said.length > 0 ? [...said, 'codegend starts at login no more'] : ['codegend was not started at login']
 }
 
-/** Starts the installed service now, or anew. */
+/** Starts the installed service now; what runs of it is ended. */
 export async function startService(of: ServiceOf): Promise<void> {
   const service = serviceOf(of)
   await runAll(service, service.commands.start, of.environment)
+}
+
+/** Starts the installed service anew; the calls of the codegend that runs are finished, at least for a while. */
+export async function restartService(of: ServiceOf): Promise<void> {
+  const service = serviceOf(of)
+  await runAll(service, service.commands.restart ?? service.commands.start, of.environment)
 }
 
 async function runAll(

@@ -89,7 +89,7 @@ test('launchd and Windows are given the path as it is, in files their parsers ta
   const agent = parsePlist(launchdService({ home, launcher, environment: { HOME: '/Users/me' } }).text)
   t.match(agent, {
     Label: 'codegen.codegend',
-    ProgramArguments: ['/bin/sh', launcher],
+    ProgramArguments: ['/bin/sh', launcher, '--take-over'],
     RunAtLoad: true,
     KeepAlive: { SuccessfulExit: false },
   })
@@ -102,7 +102,7 @@ test('launchd and Windows are given the path as it is, in files their parsers ta
   )
   t.same(faults, [])
   t.equal(document.getElementsByTagName('UserId')[0]?.textContent, 'A&B\\me')
-  t.equal(document.getElementsByTagName('Arguments')[0]?.textContent, `"${launcher}"`)
+  t.equal(document.getElementsByTagName('Arguments')[0]?.textContent, `"${launcher}" --take-over`)
 })
 
 test('install says what it wrote, a second time changes nothing, and uninstall leaves nothing', async (t) => {
