@@ -94,7 +94,7 @@ export function composeCalls({ config, home, server, reports, sinks, traces, log
     approvals,
     calls,
     localCalls,
-    heldCount: () => held?.count() ?? 0,
+    heldCount: () => journal.held.size,
     async recover(isLost) {
       await interruptCalls(journal, { endOrphan: endProcessGroup, isLost, log })
       const report = (result: ToolResult): void => {

@@ -31,6 +31,8 @@ import { toStatus } from './to-status.ts'
 /** Everything of a codegend but its socket. */
 export type Parts = {
   readonly daemon: Omit<LocalDaemon, 'shutdown' | 'handOver' | 'logs'>
+  /** Before clients are sent away: what they have asked for stays, because they ask the next codegend for the same. */
+  beginLeaving(): void
   /**
    * Leaves Maestro, stops its own, and puts on record which calls go on in this process: everything else is the next codegend's. Answers how many go on, and when
    * the last of them has ended; then, or before, `stop`.
@@ -65,7 +67,16 @@ export function compose(options: ComposeOptions): Parts {
     await maestro?.ready(signal)
     return { target, token: maestro ? maestro.token : config.readToken() }
   }
-  const { link, desk, executorId, stopRuns } = composeLink({ home, version, log, outbox, sinks, calls, traces, access })
+  const { link, desk, executorId, stopRuns, beginLeaving } = composeLink({
+    home,
+    version,
+    log,
+    outbox,
+    sinks,
+    calls,
+    traces,
+    access,
+  })
   calls
     .recover(isOfThisMachine)
     .then(link.start)
@@ -100,6 +111,7 @@ export function compose(options: ComposeOptions): Parts {
       callTool: calls.localCalls.call,
       approvals: calls.approvals,
     },
+    beginLeaving,
     ...toDeparture({ calls, link, maestro, stopRuns }),
   }
 }
@@ -146,7 +158,7 @@ type LinkSideOptions = {
   access(signal: AbortSignal): Promise<Access>
 }
 
-type LinkSide = { link: Link; desk: RunDesk; executorId: string; stopRuns(): void }
+type LinkSide = { link: Link; desk: RunDesk; executorId: string; stopRuns(): void; beginLeaving(): void }
 
 function composeLink({ home, version, log, outbox, sinks, calls: side, traces, access }: LinkSideOptions): LinkSide {
   const { runs: known, calls, journal, host } = side
@@ -179,5 +191,5 @@ function composeLink({ home, version, log, outbox, sinks, calls: side, traces, a
   })
   const seedRuns = createSeedRuns({ sinks, known, viewers, calls, toolNames, log, upgraded: () => link.redial(0) })
   const desk = createRunDesk({ executorId, link, runs: createRunRequests(parts), seedRuns, access })
-  return { link, desk, executorId, stopRuns: seedRuns.stop }
+  return { link, desk, executorId, stopRuns: seedRuns.stop, beginLeaving: parts.starts.leave }
 }

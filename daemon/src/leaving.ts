@@ -38,6 +38,7 @@ export function createLeaving({ parts, server, traces, log }: LeavingParts): Lea
     if (state === 'stopping') return stopped
     state = 'stopping'
     log.info('stopping', { reason })
+    parts()?.beginLeaving()
     await server().close()
     await parts()?.stop()
     await traces?.close()
@@ -52,6 +53,7 @@ export function createLeaving({ parts, server, traces, log }: LeavingParts): Lea
     if (!open || state !== 'running') throw new Failure('client.closed', 'codegend is leaving.')
     state = 'handing over'
     log.info('handing over', { reason })
+    open.beginLeaving()
     const { count, ended } = await open.handOver()
     const { left } = server().handOver()
     log.info('handed over', { callsOpen: count })

@@ -9,7 +9,6 @@ import type { CallReports } from './ports.ts'
 
 /** The calls that earlier codegends still run. */
 export type HeldCalls = {
-  count(): number
   /** Has their holders end them and waits for that, but not for ever. */
   end(): Promise<void>
   /** Looks after them no more; they go on. */
@@ -73,7 +72,6 @@ export function watchHeldCalls({ journal, calls, log, report, isAlive, endOrphan
   }
 
   return {
-    count: () => waiting.size,
     async end() {
       for (const toolId of journal.held.keys()) journal.append({ kind: 'end-held', toolId, why: 'leaving' })
       const ended = [...waiting.values()].map(({ promise }) => promise)
@@ -93,4 +91,4 @@ async function interrupt(
   recordInterrupted(journal, call)
 }
 
-const none: HeldCalls = { count: () => 0, end: () => Promise.resolve(), letGo: () => undefined }
+const none: HeldCalls = { end: () => Promise.resolve(), letGo: () => undefined }
