@@ -5,6 +5,7 @@ import { createApprovals } from '#calls/approvals'
 import type { Approvals } from '#calls/approvals'
 import { createCalls } from '#calls/calls'
 import type { Calls } from '#calls/calls'
+import type { LeftBehind } from '#calls/interrupted-calls'
 import { interruptCalls } from '#calls/interrupted-calls'
 import { watchHeldCalls } from '#calls/held-calls'
 import type { HeldCalls } from '#calls/held-calls'
@@ -15,6 +16,7 @@ import type { KnownRuns } from '#calls/known-runs'
 import type { CallReports, CallSinks } from '#calls/ports'
 import type { CallTraces } from '#calls/traces'
 import { toCommandEnvironment } from '#hands/command-environment'
+import { takeOutputSoFar } from '#hands/output-so-far'
 import { createProcessGroups, endProcessGroup } from '#hands/process-group'
 import type { ProcessGroups } from '#hands/process-group'
 import { identifyProcess, isProcessAlive } from '#hands/process-stat'
@@ -22,6 +24,7 @@ import { readBootId } from '#journal/boot-id'
 import { checkJournal, openJournal } from '#journal/journal'
 import type { Journal } from '#journal/journal'
 import { createCallContexts } from '#plugins/call-context'
+import { outputFolder } from '#plugins/output-folders'
 import { createPluginHost } from '#plugins/host'
 import type { PluginHost } from '#plugins/host'
 import type { ToolResult } from '@codegen/protocol/wire'
@@ -86,6 +89,10 @@ export function composeCalls({ config, home, server, reports, sinks, traces, log
   const { remoteRoots } = config
   const calls = createCalls({ journal, host, reports, contexts, approvals, runs, remoteRoots, traces, log })
   const localCalls = createLocalCalls({ calls, runs, host, sinks })
+  const left: LeftBehind = {
+    endOrphan: endProcessGroup,
+    takeOutput: ({ generationId, toolId }) => takeOutputSoFar(outputFolder(home, generationId), toolId),
+  }
   let held: HeldCalls | undefined
   return {
     journal,
@@ -96,7 +103,7 @@ export function composeCalls({ config, home, server, reports, sinks, traces, log
     localCalls,
     heldCount: () => journal.held.size,
     async recover(isLost) {
-      await interruptCalls(journal, { endOrphan: endProcessGroup, isLost, log })
+      await interruptCalls(journal, { ...left, isLost, log })
       const report = (result: ToolResult): void => {
         if (!isLost(result.generation_id)) return reports.result(result)
         calls.stored(result.tool_id)
@@ -106,7 +113,7 @@ export function composeCalls({ config, home, server, reports, sinks, traces, log
       const going = new Set([...journal.held.keys()].map((toolId) => journal.calls.get(toolId)?.generationId))
       for (const generationId of journal.runs.keys())
         if (isLost(generationId) && !going.has(generationId)) runs.end(generationId)
-      held = watchHeldCalls({ journal, calls, log, report, isAlive: isProcessAlive, endOrphan: endProcessGroup })
+      held = watchHeldCalls({ journal, calls, log, report, isAlive: isProcessAlive, ...left })
     },
     handOver(stays) {
       held?.letGo()

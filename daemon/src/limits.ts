@@ -48,6 +48,9 @@ export const limits = {
   floodPieceBytesMin: 4_096,
   /** The whole output of one command, on disk. */
   outputFileBytesMax: 256 * 1024 * 1024,
+  /** After so long what a command has printed is on disk, where it outlives codegend; and how much of it is told if codegend is killed. */
+  outputSoonMs: 250,
+  outputSoFarBytesMax: 30_000,
   /** Output waiting for the disk before the command is made to wait too. */
   outputFileBufferBytes: 1024 * 1024,
   /** How long the disk may take to close an output file before the call goes on without it. */

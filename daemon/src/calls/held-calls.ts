@@ -4,7 +4,7 @@ import { limits } from '#limits'
 import type { Log } from '#log'
 import type { Calls } from './calls.ts'
 import { recordInterrupted, toOrphans } from './interrupted-calls.ts'
-import type { Orphan } from './interrupted-calls.ts'
+import type { LeftBehind } from './interrupted-calls.ts'
 import type { CallReports } from './ports.ts'
 
 /** The calls that earlier codegends still run. */
@@ -15,20 +15,19 @@ export type HeldCalls = {
   letGo(): void
 }
 
-type HeldCallsParts = {
+type HeldCallsParts = LeftBehind & {
   readonly journal: Journal
   readonly calls: Calls
   readonly log: Log
   report: CallReports['result']
   isAlive(holder: Holder): boolean
-  endOrphan(orphan: Orphan): Promise<void>
 }
 
 /**
  * Waits for the calls that earlier codegends hold: each is reported when its holder has written its result, or as interrupted, its commands ended, when the
  * holder is gone or takes longer than any call may.
  */
-export function watchHeldCalls({ journal, calls, log, report, isAlive, endOrphan }: HeldCallsParts): HeldCalls {
+export function watchHeldCalls({ journal, calls, log, report, isAlive, ...left }: HeldCallsParts): HeldCalls {
   if (journal.held.size === 0) return none
   const waiting = new Map<string, PromiseWithResolvers<void>>()
   const lost = new Set<string>()
@@ -65,7 +64,7 @@ export function watchHeldCalls({ journal, calls, log, report, isAlive, endOrphan
       const call = journal.calls.get(toolId)
       if (!call || !journal.held.has(toolId) || lost.has(toolId)) continue
       lost.add(toolId)
-      interrupt(call, { journal, log, endOrphan })
+      interrupt(call, { journal, log, ...left })
         .then(() => settle(toolId))
         .catch((error: unknown) => log.error('a lost call could not be recorded', error, { toolId }))
     }
@@ -84,11 +83,11 @@ export function watchHeldCalls({ journal, calls, log, report, isAlive, endOrphan
 
 async function interrupt(
   call: JournaledCall,
-  { journal, log, endOrphan }: Pick<HeldCallsParts, 'journal' | 'log' | 'endOrphan'>,
+  { journal, log, endOrphan, takeOutput }: LeftBehind & Pick<HeldCallsParts, 'journal' | 'log'>,
 ): Promise<void> {
   log.warn('a call was interrupted: the codegend that ran it is gone', { toolId: call.toolId })
   await Promise.all(toOrphans(call).map(endOrphan))
-  recordInterrupted(journal, call)
+  recordInterrupted(journal, call, await takeOutput(call))
 }
 
 const none: HeldCalls = { end: () => Promise.resolve(), letGo: () => undefined }
