@@ -117,6 +117,7 @@ export function composeCalls({ config, home, server, reports, sinks, traces, log
     },
     handOver(stays) {
       held?.letGo()
+      held = undefined
       const { toolIds, ended } = calls.handOver(stays)
       const tail = journal.handOver({ holder: identifyProcess(process.pid), toolIds }, calls.endHeld)
       return { count: toolIds.length, ended: ended.finally(tail.stop) }

@@ -196,6 +196,8 @@ function untilStopped(signal: AbortSignal): { stopped: Promise<Ending>; end(): v
   const { promise: stopped, resolve } = Promise.withResolvers<Ending>()
   const stop = (): void => resolve(stoppedEnding(signal))
   signal.addEventListener('abort', stop, { once: true })
+  // It may have been stopped while it was prepared.
+  if (signal.aborted) stop()
   return { stopped, end: () => signal.removeEventListener('abort', stop) }
 }
 
