@@ -206,7 +206,7 @@ test('the codegend of the login service finishes what runs when it is told to le
   await start(first.executor, shell('t-1', untilThere('go')))
   first.child.kill('SIGTERM')
   await first.executor.receive('goodbye')
-  const second = await started(t, place, maestro)
+  const second = await started(t, place, maestro, ['--take-over'])
   t.strictSame(second.executor.handshake.open, ['t-1'], 'its place is free for another one')
   writeFileSync(join(place.project, 'go'), '')
   t.match(await resultOf(second.executor), { tool_id: 't-1', status: 'success' })
@@ -224,4 +224,22 @@ test('a codegend that could not run leaves the one that runs alone', async (t) =
   t.match(await ended, { code: 2, stderr: /was written by a newer codegend/ })
   writeFileSync(journal, before)
   t.match(await statusOf(t, place), { pid: first.child.pid })
+})
+
+test('of codegends that take over at once each does so in its turn, and the last one stays', async (t) => {
+  const place = newPlace(t)
+  const maestro = await startTestMaestro(t)
+  const first = await started(t, place, maestro)
+  const others = [1, 2, 3].map(() =>
+    run(t, { ...place.environment, CODEGEN_MAESTRO_URL: maestro.url }, ['--take-over']),
+  )
+  t.equal((await first.ended).code, 0)
+  const left = new Set(others)
+  while (left.size > 1) {
+    const one = await Promise.race([...left].map((other) => other.ended.then(({ code }) => ({ other, code }))))
+    t.equal(one.code, 0)
+    left.delete(one.other)
+  }
+  const [last] = left
+  await until(async () => (await statusOf(t, place)).pid === last?.child.pid)
 })

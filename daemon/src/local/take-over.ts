@@ -16,14 +16,30 @@ export type HandedOver = {
 }
 
 /**
- * Asks the codegend that listens on `path` to hand over; undefined where none does. One of a release that cannot is asked to end instead, and waited for. Fails
- * with client.busy, and then the other one goes on, or says itself in its log why it could not.
+ * Asks the codegend that listens on `path` to hand over; undefined where none does. One that is just leaving is waited for; one of a release that cannot hand over is
+ * asked to end instead. Fails with client.busy, and then the other one goes on, or says itself in its log why it could not.
  */
-export async function takeOver(
-  path: string,
-  version: string,
-  isAlive: (pid: number) => boolean,
-): Promise<HandedOver | undefined> {
+export async function takeOver(path: string, version: string, isAlive: IsAlive): Promise<HandedOver | undefined> {
+  const deadline = performance.now() + limits.handOverMsMax
+  for (;;) {
+    try {
+      return await takeOverOnce(path, version, isAlive)
+    } catch (cause) {
+      const isLeaving = cause instanceof Failure && cause.code === 'client.closed'
+      if (isLeaving && performance.now() < deadline) {
+        await delay(limits.holderGoneEveryMs)
+        continue
+      }
+      const reason = cause instanceof Error ? cause.message : 'unknown'
+      const message = `The codegend on ${path} did not hand over (${reason}); codegen logs tells more.`
+      throw new Failure('client.busy', message, { cause })
+    }
+  }
+}
+
+type IsAlive = (pid: number) => boolean
+
+async function takeOverOnce(path: string, version: string, isAlive: IsAlive): Promise<HandedOver | undefined> {
   const socket = connect(path)
   const peer = createPeer<DaemonMethods>({
     write: (line) => socket.write(line),
@@ -39,22 +55,19 @@ export async function takeOver(
   const release = (): void => peer.close(new Failure('client.closed', 'codegend has taken over.'))
   const asked = askToHandOver(peer, version, isAlive)
   asked.catch(() => undefined)
-  const answered = await Promise.race([asked, absent.promise]).catch((cause: unknown) => {
+  try {
+    const answered = await Promise.race([asked, absent.promise])
+    return answered && { ...answered, release }
+  } catch (failure) {
     release()
-    const reason = cause instanceof Error ? cause.message : 'unknown'
-    throw new Failure(
-      'client.busy',
-      `The codegend on ${path} did not hand over (${reason}); codegen logs tells more.`,
-      { cause },
-    )
-  })
-  return answered && { ...answered, release }
+    throw failure
+  }
 }
 
 async function askToHandOver(
   peer: Peer<DaemonMethods>,
   version: string,
-  isAlive: (pid: number) => boolean,
+  isAlive: IsAlive,
 ): Promise<Omit<HandedOver, 'release'>> {
   const introduction = { version, client: { kind: 'codegend' as const, pid: process.pid } }
   const { pid } = await peer.request('initialize', introduction, { timeoutMs: limits.whoIsFirstMs })
