@@ -38,7 +38,8 @@ async function takeText({ path, bytes }: Found): Promise<string | undefined> {
     const [head, tail] = [await read(file, 0, piece), await read(file, bytes - piece, piece)]
     const [headEnd, tailStart] = [head.lastIndexOf('\n') + 1 || piece, tail.indexOf('\n') + 1]
     const cut = `[${toBytes(bytes - 2 * piece + (piece - headEnd) + tailStart)} cut here; the whole output is in ${shownPath(path)}]`
-    return `${toText(head.subarray(0, headEnd))}\n${cut}\n${toText(tail.subarray(tailStart))}`
+    const shown = toText(head.subarray(0, headEnd))
+    return `${shown}${shown.endsWith('\n') ? '' : '\n'}${cut}\n${toText(tail.subarray(tailStart))}`
   }
   const text = toText(await read(file, 0, bytes))
   await rm(path, { force: true })

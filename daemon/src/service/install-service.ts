@@ -1,6 +1,8 @@
 import { mkdirSync, readFileSync, rmSync, rmdirSync, writeFileSync } from 'node:fs'
-import { dirname } from 'node:path'
+import { homedir } from 'node:os'
+import { dirname, join } from 'node:path'
 import { Failure } from '@codegen/protocol/failure'
+import { findSocketPath } from '@codegen/protocol/socket-path'
 import { limits } from '#limits'
 import { readSettings, renderSettings, settingNames } from './environment-file.ts'
 import { renderLauncher } from './launcher.ts'
@@ -34,11 +36,7 @@ export async function installService(options: InstallOptions): Promise<string[]>
   const write = (path: string, text: string, mode: number): void => void said.push(writeIfOther(path, text, mode))
   mkdirSync(files.folder, { recursive: true, mode: 0o700 })
   const path = toStablePath(environment['PATH'] ?? '')
-  write(
-    files.launcher,
-    renderLauncher({ ...plan, home, path, socket: environment['CODEGEN_SOCKET'] || undefined }),
-    0o700,
-  )
+  write(files.launcher, renderLauncher({ ...plan, home, path, socket: socketBeside(home, environment) }), 0o700)
   if (withEnvironment.length > 0) write(files.settings, settings, 0o600)
   mkdirSync(dirname(service.file), { recursive: true })
   write(service.file, service.text, 0o644)
@@ -97,6 +95,12 @@ async function runAll(
       },
     )
   }
+}
+
+/** Where clients of this user look, when that is not in CODEGEN_HOME: the launcher names CODEGEN_HOME, and would be looked for there. */
+function socketBeside(home: string, environment: ServiceOf['environment']): string | undefined {
+  const { path } = findSocketPath(environment, environment['HOME'] || homedir())
+  return path === join(home, 'run', 'codegend.sock') ? undefined : path
 }
 
 function writeIfOther(path: string, text: string, mode: number): string {

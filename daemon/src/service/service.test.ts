@@ -18,7 +18,8 @@ import fc from 'fast-check'
 import { parse as parsePlist } from 'plist'
 import { test } from 'tap'
 import type { Test } from 'tap'
-import { installService, uninstallService } from './install-service.ts'
+import { limits } from '#limits'
+import { installService, restartService, uninstallService } from './install-service.ts'
 import type { InstallOptions } from './install-service.ts'
 import { launchdService } from './launchd.ts'
 import { renderLauncher } from './launcher.ts'
@@ -82,6 +83,33 @@ test('systemd takes the unit without a word, whatever the path is', { skip: !has
   t.same(await verify(direct), { code: 0, stderr: '', stdout: '' })
   rmSync(plain)
   t.match((await verify(direct)).stderr, /not executable|No such file/)
+})
+
+test('a reload of the unit starts a codegend that takes over, and a stop kills nothing but what does not leave', async (t) => {
+  const { home, launcher, options, of, commands, base } = newPlace(t)
+  const { text } = systemdService({ home, launcher, environment: { HOME: base } })
+  t.match(text, /^ExecStart=.* --take-over$/m)
+  t.match(text, /^ExecReload=.* --reload$/m)
+  t.match(text, /^NotifyAccess=all$/m, 'the new one names itself as the main process')
+  t.match(text, /^KillMode=process$/m)
+  const stopMs = Number(/^TimeoutStopSec=(\d+)$/m.exec(text)?.[1]) * 1_000
+  t.ok(stopMs > limits.serviceLeaveMsMax + limits.maestroStopMsMax + limits.linkStopMsMax, `${stopMs} ms are enough`)
+
+  const told = join(base, 'launched')
+  const program = script(join(base, 'told.js'), '')
+  const node = script(join(base, 'node'), `[ "$1" = -e ] && exit 0\nprintf '%s\\n' "$@" > '${told}'`)
+  await installService({ ...options, plan: { ...options.plan, node, program } })
+  const launch = async (...words: string[]): Promise<string[]> => {
+    t.match(await run('/bin/sh', [launcher, ...words], { HOME: base, PATH: '/usr/bin:/bin' }), { code: 0 })
+    while (!existsSync(told) || statSync(told).size === 0) await new Promise((resolve) => setImmediate(resolve))
+    const lines = readFileSync(told, 'utf8').trim().split('\n')
+    rmSync(told)
+    return lines.slice(-2)
+  }
+  t.same(await launch('--take-over'), [program, '--take-over'])
+  t.same(await launch('--reload'), [program, '--take-over'])
+  await restartService(of)
+  t.equal(commands().at(-1), '--user reload-or-restart codegend.service')
 })
 
 test('launchd and Windows are given the path as it is, in files their parsers take', async (t) => {
