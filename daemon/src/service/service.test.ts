@@ -98,7 +98,8 @@ test('a reload of the unit starts a codegend that takes over, and a stop kills n
   const told = join(base, 'launched')
   const program = script(join(base, 'told.js'), '')
   const node = script(join(base, 'node'), `[ "$1" = -e ] && exit 0\nprintf '%s\\n' "$@" > '${told}'`)
-  await installService({ ...options, plan: { ...options.plan, node, program } })
+  const environment = { ...options.environment, CODEGEN_HOME: home }
+  await installService({ ...options, environment, plan: { ...options.plan, node, program } })
   const launch = async (...words: string[]): Promise<string[]> => {
     t.match(await run('/bin/sh', [launcher, ...words], { HOME: base, PATH: '/usr/bin:/bin' }), { code: 0 })
     while (!existsSync(told) || statSync(told).size === 0) await new Promise((resolve) => setImmediate(resolve))
@@ -108,6 +109,9 @@ test('a reload of the unit starts a codegend that takes over, and a stop kills n
   }
   t.same(await launch('--take-over'), [program, '--take-over'])
   t.same(await launch('--reload'), [program, '--take-over'])
+  t.notMatch(readFileSync(launcher, 'utf8'), /CODEGEN_SOCKET=/)
+  await installService({ ...options, environment: { ...options.environment, XDG_RUNTIME_DIR: base } })
+  t.match(readFileSync(launcher, 'utf8'), `CODEGEN_SOCKET='${base}/codegen/codegend.sock'`, 'where clients look for it')
   await restartService(of)
   t.equal(commands().at(-1), '--user reload-or-restart codegend.service')
 })
