@@ -169,7 +169,7 @@ test('a restart of codegend takes no terminal its run, and one may attach meanwh
   await first.saw(/begun/)
   const second = start(t, 'attach', '--json', idIn(first))
   await second.saw(/tool_call"/)
-  const restart = system.codegen(['daemon', 'restart'])
+  const restart = system.codegen(['daemon', 'restart', '--now'])
   const third = start(t, 'attach', '--json', idIn(first))
   t.match(await restart, { code: 0 })
   t.strictSame(await Promise.all([first.ended, second.ended, third.ended]), [0, 0, 0], third.printed())

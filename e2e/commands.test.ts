@@ -42,7 +42,7 @@ test('codegend is started, stopped and started again by name, and what is asked 
   t.match(await system.codegen(['daemon', 'restart']), { code: 0, stdout: /^started codegend .*; none was running\n$/ })
 })
 
-test('a restart interrupts an open call, says so, and the run goes on', async (t) => {
+test('a restart that is to be now interrupts an open call, says so, and the run goes on', async (t) => {
   const run = system.startCodegen(['--auto', 'take long'])
   run.stdout?.resume()
   const ended = new Promise<number | null>((resolve) => run.on('close', resolve))
@@ -50,7 +50,7 @@ test('a restart interrupts an open call, says so, and the run goes on', async (t
     const { stdout } = await system.codegen(['status', '--json'])
     if (JSON.parse(stdout || '{}').calls_open > 0) break
   }
-  t.match(await system.codegen(['daemon', 'restart']), {
+  t.match(await system.codegen(['daemon', 'restart', '--now']), {
     code: 0,
     stdout: /^restarted codegend \(pid \d+, now \d+\); one open call was interrupted\n$/,
   })
@@ -145,8 +145,12 @@ test('the login service starts codegend, with the settings it was given, and is 
   await mkdir(bin, { recursive: true })
   // There is no systemd of this user where tests run. This one does what it is told of the one unit.
   const launcher = join(system.home, 'service', 'start-codegend')
-  const start = `setsid /bin/sh '${launcher}' > /dev/null 2>&1 < /dev/null &`
-  await writeFile(join(bin, 'systemctl'), `#!/bin/sh\n[ "$2" != restart ] || ${start}\n`, { mode: 0o755 })
+  const start = `setsid /bin/sh '${launcher}' --take-over > /dev/null 2>&1 < /dev/null &`
+  await writeFile(
+    join(bin, 'systemctl'),
+    `#!/bin/sh\ncase $2 in restart) ${start} ;; reload-or-restart) /bin/sh '${launcher}' --reload ;; esac\n`,
+    { mode: 0o755 },
+  )
   const env = {
     PATH: `${bin}:${process.env['PATH']}`,
     MAESTRO_SAYS: 'x',

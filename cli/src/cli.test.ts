@@ -412,6 +412,43 @@ test('a connection that is lost is made again and the run goes on after the last
   t.equal(code, 0)
 })
 
+test('a start whose answer was lost is asked for again by the same key, and nothing is shown twice (DM-04)', async (t) => {
+  for (const lost of ['the answer', 'the beginning', 'all but the events'] as const) {
+    let starts = 0
+    const { daemon, codegen } = await start(t, {
+      'run/start': ({ run }: Asked) => {
+        starts += 1
+        if (lost === 'the beginning' && starts === 1) throw new Failure('client.closed', 'codegend is leaving.')
+        if (lost === 'all but the events') delta(run, 'first ')
+        if (starts === 1) {
+          run.drop()
+          return new Promise(() => undefined)
+        }
+        setImmediate(() => {
+          message(run, 'first second')
+          run.finish('completed')
+        })
+        return { generation_id: 'g-1', session_id: 's-1' }
+      },
+      'run/attach': ({ parameters, run }: Asked) => {
+        setImmediate(() => {
+          message(run, 'first second')
+          run.finish('completed')
+        })
+        return { generation_id: parameters['generation_id'] }
+      },
+    })
+    const { code, stdout } = await codegen(['--auto', 'x']).ended
+    t.equal(code, 0, lost)
+    t.match(stdout, /^first second\n\ndone/, lost)
+    const asked = daemon.asked.filter(({ method }) => method === 'run/start')
+    t.equal(asked.length, lost === 'all but the events' ? 1 : 2, lost)
+    t.equal(new Set(asked.map(({ parameters }) => parameters['client_ref'])).size, 1, lost)
+    if (lost === 'all but the events')
+      t.match((await daemon.request('run/attach')).parameters, { generation_id: 'g-1', after: '1-0' })
+  }
+})
+
 test('nothing a terminal would obey gets through, however it is cut', async (t) => {
   const evil = [
     '\x1b',

@@ -5,7 +5,7 @@ import { createClient } from './client.ts'
 import type { Client, ClientEvents } from './client.ts'
 import { dial } from './dial.ts'
 import { limits } from './limits.ts'
-import { startDaemon } from './start-daemon.ts'
+import { findDaemon, startDaemon } from './start-daemon.ts'
 
 export type ConnectOptions = {
   events?: ClientEvents
@@ -36,14 +36,14 @@ export function socketPath(): string {
   return path
 }
 
-/** Waits for a codegend that somebody else starts; false where none answers within limits.daemonStartMsMax. */
-export async function untilDaemonAnswers(): Promise<boolean> {
+/** Waits for a codegend other than `earlierPid` that somebody else starts; undefined where none answers within limits.daemonStartMsMax. */
+export async function untilDaemonAnswers(earlierPid?: number): Promise<Client | undefined> {
   const deadline = performance.now() + limits.daemonStartMsMax
   while (performance.now() < deadline) {
-    const connection = await dial(socketPath())
-    connection?.socket.destroy()
-    if (connection) return true
+    const found = await findDaemon(socketPath())
+    if (found?.status && found.status.pid !== earlierPid) return found.client
+    found?.client.close()
     await new Promise((done) => setTimeout(done, limits.daemonGoneEveryMs))
   }
-  return false
+  return undefined
 }

@@ -1,5 +1,6 @@
 import { Failure, toFailure } from '@codegen/protocol/failure'
 import type { RunEvent, RunFinished } from '@codegen/protocol/wire'
+import { askAgain, isLost, pause } from './ask-again.ts'
 import type { Client, ClientEvents } from './client.ts'
 import { newClientRef } from './client-ref.ts'
 import { connectToDaemon } from './connect.ts'
@@ -10,14 +11,12 @@ import type { Questions } from '#approvals/questions'
 import type { Terminal } from '#render/terminal'
 
 export type FollowOptions = {
-  /** Starts or finds the run on a fresh connection; answers its id once its events will come. */
+  /** Starts or finds the run on a fresh connection; answers its id once its events will come. Asked again it means the same run. */
   begin(client: Client, signal: AbortSignal): Promise<string>
   view: RunView
   terminal: Terminal
   /** Answers questions; without it this client only watches. */
   questions?: Pick<Questions, 'ask' | 'resolved'>
-  /** `begin` changes nothing, so it may be asked again. */
-  onlyLooks?: boolean
   /** Where to stop although the run goes on. */
   until?: (event: RunEvent) => boolean
 }
@@ -38,25 +37,27 @@ export type Following = {
  * was seen.
  */
 export function followRun(options: FollowOptions): Following {
-  const { begin, view, terminal, questions } = options
+  const { view, terminal, questions } = options
   const shown = showRun(options)
   const beginning = new AbortController()
   const begun = Promise.withResolvers<void>()
   let isClosed = false
-  const events = { ...shown.events, ...toAnswering(questions) }
   let client: Client | undefined
-  const onStart = (): void => terminal.note('starting codegend, which stays in the background')
-  const connect = (): Promise<Client> => connectToDaemon({ events, onStart })
+  const isOpen = (): boolean => !isClosed
+  const connect = connectTo(terminal, { ...shown.events, ...toAnswering(questions) })
 
-  async function beginRun(losses = 0): Promise<Client> {
+  async function beginOnce(): Promise<Client> {
+    const first = (client = await connect())
+    await beginOn(first, { ...options, ...shown, signal: beginning.signal })
+    return first
+  }
+
+  async function beginRun(): Promise<Client> {
     try {
-      const first = await connect()
-      client = first
-      shown.place.generationId = await begin(first, beginning.signal)
+      const first = await askAgain(beginOnce, () => !isClosed && !beginning.signal.aborted)
       begun.resolve()
       return first
     } catch (thrown) {
-      if (!isClosed && (await mayBeginAgain(thrown, losses, { ...options, ...shown }))) return beginRun(losses + 1)
       begun.reject(thrown)
       view.refused?.(toFailure(thrown))
       throw thrown
@@ -70,57 +71,71 @@ export function followRun(options: FollowOptions): Following {
       if (!failure) return shown.ended
       if (failure.code === 'internal' || isClosed) throw failure
       if (losses > limits.reconnectsMax) throw toLost(failure, shown.place)
-      terminal.note('the connection to codegend was lost; connecting again')
-      await pause((losses - 1) * limits.reconnectPauseMs)
-      connected = await attachAgain(connect, shown.place)
-      client = connected
+      await tellLoss(terminal, losses)
+      client = connected = await attachAgain(connect, { ...shown, isOpen })
     }
   }
 
   async function cancel(reason: string): Promise<void> {
     const { generationId } = shown.place
-    if (client && generationId) await client.cancelRun(generationId, reason)
+    if (generationId) await askAgain(async () => client?.cancelRun(generationId, reason), isOpen)
     else beginning.abort()
   }
 
   async function say(content: string): Promise<void> {
     await begun.promise
     const { generationId } = shown.place
-    await client?.inputRun({ generation_id: generationId, content, mode: 'steer', client_ref: newClientRef() })
+    const input = { generation_id: generationId, content, mode: 'steer' as const, client_ref: newClientRef() }
+    await askAgain(async () => client?.inputRun(input), isOpen)
   }
 
-  function close(): void {
+  const close = (): void => {
     isClosed = true
     client?.close()
   }
-
   begun.promise.catch(() => undefined)
   return { ended: follow().finally(() => view.close?.()), cancel, say, close }
 }
 
-/** A codegend that is restarted may close the connection before it answers; what changes nothing is then asked of the next one. */
-async function mayBeginAgain(
-  thrown: unknown,
-  losses: number,
-  { onlyLooks, place }: Pick<FollowOptions, 'onlyLooks'> & { place: Place },
-): Promise<boolean> {
-  const wasClosed = toFailure(thrown).code === 'client.closed'
-  if (!onlyLooks || !wasClosed || place.lastEventId !== undefined || losses >= limits.reconnectsMax) return false
-  await pause(limits.reconnectPauseMs)
-  return true
+function connectTo(terminal: Terminal, events: ClientEvents): Connect {
+  const onStart = (): void => terminal.note('starting codegend, which stays in the background')
+  return () => connectToDaemon({ events, onStart })
 }
 
-async function attachAgain(connect: () => Promise<Client>, place: Place): Promise<Client> {
-  const { generationId, lastEventId } = place
+type Beginning = Pick<FollowOptions, 'begin'> & { readonly place: Place; readonly signal: AbortSignal }
+
+async function beginOn(client: Client, { begin, place, signal }: Beginning): Promise<void> {
   try {
-    const client = await connect()
-    await client.attachRun({
-      generation_id: generationId,
-      ...(lastEventId === undefined ? {} : { after: lastEventId }),
-    })
-    return client
-  } catch (cause) {
+    place.generationId = await begin(client, signal)
+  } catch (thrown) {
+    client.close()
+    // Events that came before a lost answer say that the run has begun.
+    if (!isLost(thrown) || place.lastEventId === undefined) throw thrown
+  }
+}
+
+function tellLoss(terminal: Terminal, losses: number): Promise<void> {
+  terminal.note('the connection to codegend was lost; connecting again')
+  return pause(Math.max(limits.reconnectSoonMs, (losses - 1) * limits.reconnectPauseMs))
+}
+
+type Connect = () => Promise<Client>
+
+function attachAgain(connect: Connect, { place, isOpen }: { place: Place; isOpen(): boolean }): Promise<Client> {
+  return askAgain(() => attachOnce(connect, place), isOpen).catch((cause: unknown) => {
     throw toLost(cause, place)
+  })
+}
+
+async function attachOnce(connect: Connect, { generationId, lastEventId }: Place): Promise<Client> {
+  const client = await connect()
+  try {
+    const after = lastEventId === undefined ? {} : { after: lastEventId }
+    await client.attachRun({ generation_id: generationId, ...after })
+    return client
+  } catch (thrown) {
+    client.close()
+    throw thrown
   }
 }
 
@@ -172,8 +187,4 @@ function toLost(cause: unknown, { generationId }: Place): Failure {
   return new Failure('client.closed', `${reason} The run may go on; look with: codegen attach ${generationId}`, {
     cause,
   })
-}
-
-function pause(milliseconds: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, milliseconds))
 }

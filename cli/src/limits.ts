@@ -11,6 +11,8 @@ export const limits = {
   /** How often a lost connection is made again for one run, and the pause before each further try. */
   reconnectsMax: 20,
   reconnectPauseMs: 250,
+  /** The first try waits this long: one that is restarted leaves its place a moment before the other one takes it. */
+  reconnectSoonMs: 50,
   /** How long a run that was asked to end may take before codegen leaves anyway. */
   cancelMsMax: 15_000,
 

@@ -36,7 +36,6 @@ export async function watchRun(options: WatchOptions): Promise<ExitCode> {
     begin,
     view,
     terminal,
-    onlyLooks: !startedHere,
     ...(asks ? { questions } : {}),
     ...(until ? { until } : {}),
   })

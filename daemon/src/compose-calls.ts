@@ -5,7 +5,10 @@ import { createApprovals } from '#calls/approvals'
 import type { Approvals } from '#calls/approvals'
 import { createCalls } from '#calls/calls'
 import type { Calls } from '#calls/calls'
+import type { LeftBehind } from '#calls/interrupted-calls'
 import { interruptCalls } from '#calls/interrupted-calls'
+import { watchHeldCalls } from '#calls/held-calls'
+import type { HeldCalls } from '#calls/held-calls'
 import { createLocalCalls } from '#calls/local-calls'
 import type { LocalCalls } from '#calls/local-calls'
 import { createKnownRuns } from '#calls/known-runs'
@@ -13,14 +16,18 @@ import type { KnownRuns } from '#calls/known-runs'
 import type { CallReports, CallSinks } from '#calls/ports'
 import type { CallTraces } from '#calls/traces'
 import { toCommandEnvironment } from '#hands/command-environment'
+import { takeOutputSoFar } from '#hands/output-so-far'
 import { createProcessGroups, endProcessGroup } from '#hands/process-group'
 import type { ProcessGroups } from '#hands/process-group'
+import { identifyProcess, isProcessAlive } from '#hands/process-stat'
 import { readBootId } from '#journal/boot-id'
-import { openJournal } from '#journal/journal'
+import { checkJournal, openJournal } from '#journal/journal'
 import type { Journal } from '#journal/journal'
 import { createCallContexts } from '#plugins/call-context'
+import { outputFolder } from '#plugins/output-folders'
 import { createPluginHost } from '#plugins/host'
 import type { PluginHost } from '#plugins/host'
+import type { ToolResult } from '@codegen/protocol/wire'
 import { builtInPlugins } from './built-in.ts'
 import type { Config } from './config.ts'
 import { reach } from './crash-points.ts'
@@ -39,11 +46,20 @@ export type CallsSide = {
    * there.
    */
   recover(isLost: (generationId: string) => boolean): Promise<void>
+  /** Calls that an earlier codegend still runs. */
+  heldCount(): number
+  /**
+   * Leaves what has started, and the calls of runs that stay, to this process alone, for the next codegend to hear of; the rest is given up. Answers how many go
+   * on, and when the last of them has ended.
+   */
+  handOver(stays: (generationId: string) => boolean): HandedOver
   /** No call and no process of one is left. */
   stop(): Promise<void>
   /** After the last news of Maestro. */
   close(): void
 }
+
+export type HandedOver = { readonly count: number; readonly ended: Promise<void> }
 
 export type CallsSideOptions = {
   readonly config: Config
@@ -57,7 +73,7 @@ export type CallsSideOptions = {
 }
 
 export function composeCalls({ config, home, server, reports, sinks, traces, log }: CallsSideOptions): CallsSide {
-  const journal = openJournal({ path: journalPath(home, server), bootId: readBootId(), log })
+  const journal = openJournal({ path: journalPath(home, server), bootId: readBootId(), isAlive: isProcessAlive, log })
   const groups = journaledGroups(createProcessGroups(), journal, log)
   const host = createPluginHost(builtInPlugins)
   const environment = toCommandEnvironment(config.environment, config.commandEnvironment)
@@ -74,6 +90,11 @@ export function composeCalls({ config, home, server, reports, sinks, traces, log
   const { remoteRoots } = config
   const calls = createCalls({ journal, host, reports, contexts, approvals, runs, remoteRoots, traces, log })
   const localCalls = createLocalCalls({ calls, runs, host, sinks })
+  const left: LeftBehind = {
+    endOrphan: endProcessGroup,
+    takeOutput: ({ generationId, toolId }) => takeOutputSoFar(outputFolder(home, generationId), toolId),
+  }
+  let held: HeldCalls | undefined
   return {
     journal,
     host,
@@ -81,20 +102,38 @@ export function composeCalls({ config, home, server, reports, sinks, traces, log
     approvals,
     calls,
     localCalls,
+    heldCount: () => journal.held.size,
     async recover(isLost) {
-      await interruptCalls(journal, { endOrphan: endProcessGroup, isLost, log })
-      for (const result of journal.unstoredResults()) {
-        if (isLost(result.generation_id)) calls.stored(result.tool_id)
-        else reports.result(result)
+      await interruptCalls(journal, { ...left, isLost, log })
+      const report = (result: ToolResult): void => {
+        if (!isLost(result.generation_id)) return reports.result(result)
+        calls.stored(result.tool_id)
+        runs.end(result.generation_id)
       }
-      for (const generationId of [...journal.runs.keys()].filter(isLost)) runs.end(generationId)
+      journal.unstoredResults().forEach(report)
+      const going = new Set([...journal.held.keys()].map((toolId) => journal.calls.get(toolId)?.generationId))
+      for (const generationId of journal.runs.keys())
+        if (isLost(generationId) && !going.has(generationId)) runs.end(generationId)
+      held = watchHeldCalls({ journal, calls, log, report, isAlive: isProcessAlive, ...left })
+    },
+    handOver(stays) {
+      held?.letGo()
+      held = undefined
+      const { toolIds, ended } = calls.handOver(stays)
+      const tail = journal.handOver({ holder: identifyProcess(process.pid), toolIds }, calls.endHeld)
+      return { count: toolIds.length, ended: ended.finally(tail.stop) }
     },
     async stop() {
-      await calls.stop()
+      await Promise.all([calls.stop(), held?.end()])
       await groups.killAll('SIGKILL')
     },
     close: journal.close,
   }
+}
+
+/** Fails with config.invalid where `composeCalls` would for its journal, and changes nothing. */
+export function checkJournalOf(home: string, server: string): void {
+  checkJournal(journalPath(home, server))
 }
 
 function journalPath(home: string, server: string): string {

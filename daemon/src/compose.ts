@@ -24,7 +24,7 @@ import type { LocalDaemon } from '#local/ports'
 import type { PrivateMaestro } from '#maestro/private-maestro'
 import type { Traces } from '#opentelemetry/traces'
 import { composeCalls } from './compose-calls.ts'
-import type { CallsSide } from './compose-calls.ts'
+import type { CallsSide, HandedOver } from './compose-calls.ts'
 import type { Check } from '@codegen/protocol/wire'
 import type { Config } from './config.ts'
 import type { Log } from './log.ts'
@@ -32,7 +32,14 @@ import { toStatus } from './to-status.ts'
 
 /** Everything of a codegend but its socket. */
 export type Parts = {
-  readonly daemon: Omit<LocalDaemon, 'shutdown' | 'logs'>
+  readonly daemon: Omit<LocalDaemon, 'shutdown' | 'handOver' | 'logs'>
+  /** Before clients are sent away: what they have asked for stays, because they ask the next codegend for the same. */
+  beginLeaving(): void
+  /**
+   * Leaves Maestro, stops its own, and puts on record which calls go on in this process: everything else is the next codegend's. Answers how many go on, and when
+   * the last of them has ended; then, or before, `stop`.
+   */
+  handOver(): Promise<HandedOver>
   /** In reverse: open calls and their processes end, then the link, then its own Maestro. */
   stop(): Promise<void>
 }
@@ -64,7 +71,7 @@ export function compose(options: ComposeOptions): Parts {
   }
   const { remoteApprovals } = config
   const side = { home, version, log, outbox, sinks, calls, traces, access, remoteApprovals }
-  const { link, desk, executorId, stopRuns } = composeLink(side)
+  const { link, desk, executorId, stopRuns, beginLeaving } = composeLink(side)
   calls
     .recover(isOfThisMachine)
     .then(link.start)
@@ -79,7 +86,8 @@ export function compose(options: ComposeOptions): Parts {
       executorId,
       uptimeMs: performance.now() - startedAt,
       runsOpen: calls.runs.openCount() - calls.localCalls.openCount(),
-      callsOpen: calls.calls.openCount(),
+      callsOpen: calls.calls.openCount() + calls.heldCount(),
+      callsHeld: calls.heldCount(),
       tools: calls.host.toolNames,
       logFile: join(home, 'log', 'codegend.log'),
       ...options,
@@ -97,6 +105,27 @@ export function compose(options: ComposeOptions): Parts {
       tools: calls.host.list,
       callTool: calls.localCalls.call,
       approvals: calls.approvals,
+    },
+    beginLeaving,
+    ...toDeparture({ calls, link, maestro, stopRuns }),
+  }
+}
+
+type Departing = {
+  readonly calls: CallsSide
+  readonly link: Link
+  readonly maestro: PrivateMaestro | undefined
+  stopRuns(): void
+}
+
+function toDeparture({ calls, link, maestro, stopRuns }: Departing): Pick<Parts, 'handOver' | 'stop'> {
+  return {
+    async handOver() {
+      // What Maestro sends from now on it sends to the next codegend.
+      await link.stop()
+      stopRuns()
+      await maestro?.stop()
+      return calls.handOver(isOfThisMachine)
     },
     async stop() {
       await calls.stop()
@@ -125,7 +154,7 @@ type LinkSideOptions = {
   access(signal: AbortSignal): Promise<Access>
 }
 
-type LinkSide = { link: Link; desk: RunDesk; executorId: string; stopRuns(): void }
+type LinkSide = { link: Link; desk: RunDesk; executorId: string; stopRuns(): void; beginLeaving(): void }
 
 function composeLink(options: LinkSideOptions): LinkSide {
   const { home, version, log, outbox, sinks, calls: side, traces, access } = options
@@ -167,5 +196,5 @@ function composeLink(options: LinkSideOptions): LinkSide {
   })
   const seedRuns = createSeedRuns({ sinks, known, viewers, calls, toolNames, log, upgraded: () => link.redial(0) })
   const desk = createRunDesk({ executorId, link, runs: createRunRequests(parts), seedRuns, access })
-  return { link, desk, executorId, stopRuns: seedRuns.stop }
+  return { link, desk, executorId, stopRuns: seedRuns.stop, beginLeaving: parts.starts.leave }
 }

@@ -1,9 +1,10 @@
-import { readFileSync } from 'node:fs'
+import { globSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'tap'
 import { startTestMaestro } from '#link/test-maestro'
-import { connectClient, newPlace } from './test-daemon.ts'
-import { socketOf, started } from './test-process.ts'
+import { connectClient, newPlace, until } from './test-daemon.ts'
+import type { Place } from './test-daemon.ts'
+import { isAlive, socketOf, started } from './test-process.ts'
 
 test('what was running when it was killed is ended and told as interrupted once it is back (DM-01, R8)', async (t) => {
   const place = newPlace(t)
@@ -16,17 +17,24 @@ test('what was running when it was killed is ended and told as interrupted once 
   const payload = { client_ref: 'c-1', generation_id: 'g-1', session_id: 's-1' }
   first.executor.send({ type: 'run_started', payload })
   await run1
-  const parameters = { command: 'echo $$; sleep 600 & wait' }
+  const parameters = { command: 'echo $$; sleep 0.3; echo so far; sleep 600 & wait' }
   const call = { tool_name: 'Shell', tool_id: 't-1', generation_id: 'g-1', parameters }
   first.executor.send({ type: 'run_tool', payload: call })
   const pid = Number((await first.executor.receive('tool_output_delta')).payload.chunk)
+  await first.executor.receive('tool_output_delta')
+  await until(() => outputIn(place).includes('so far'))
   first.child.kill('SIGKILL')
   await first.ended
   t.ok(isAlive(pid), 'the command outlives the kill')
 
   const second = await started(t, place, maestro)
   t.strictSame(second.executor.handshake.open, ['t-1'])
-  t.match((await second.executor.receive('tool_result')).payload, { tool_id: 't-1', status: 'interrupted' })
+  t.match((await second.executor.receive('tool_result')).payload, {
+    tool_id: 't-1',
+    status: 'interrupted',
+    result: `codegend ended before this call did; what it did is unknown. Its output until then:\n${pid}\nso far\n`,
+  })
+  t.equal(outputIn(place), '', 'and its file is gone')
   t.notOk(isAlive(pid))
   second.executor.send({ type: 'run_tool', payload: call })
   t.match((await second.executor.receive('tool_result')).payload, { status: 'interrupted' }, 'and never runs again')
@@ -88,18 +96,17 @@ test('whenever it is killed, no call runs twice and each ends in exactly one out
   }
 })
 
+/** What commands have printed that is kept on disk. */
+function outputIn({ home }: Place): string {
+  return globSync(join(home, 'output', '*', '*'))
+    .map((path) => readIfThere(path))
+    .join('')
+}
+
 function readIfThere(path: string): string {
   try {
     return readFileSync(path, 'utf8')
   } catch {
     return ''
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    return process.kill(pid, 0) && !/^\d+ \(.*\) Z/.test(readFileSync(`/proc/${pid}/stat`, 'latin1'))
-  } catch {
-    return false
   }
 }

@@ -48,6 +48,9 @@ export const limits = {
   floodPieceBytesMin: 4_096,
   /** The whole output of one command, on disk. */
   outputFileBytesMax: 256 * 1024 * 1024,
+  /** After so long what a command has printed is on disk, where it outlives codegend; and how much of it is told if codegend is killed. */
+  outputSoonMs: 250,
+  outputSoFarBytesMax: 30_000,
   /** Output waiting for the disk before the command is made to wait too. */
   outputFileBufferBytes: 1024 * 1024,
   /** How long the disk may take to close an output file before the call goes on without it. */
@@ -64,6 +67,14 @@ export const limits = {
 
   /** The journal is rewritten when it is this long and twice as long as after its last rewriting. */
   journalBytesMax: 16 * 1024 * 1024,
+  /** Read at once of what others write to it. */
+  journalPieceBytes: 64 * 1024,
+  /** How often it is looked whether a codegend that holds calls is still there; and how long it may hold one: longer than any call takes. */
+  holderCheckMs: 500,
+  holderGoneEveryMs: 20,
+  heldCallMsMax: 660_000,
+  /** How long the end of held calls is waited for when all of codegend leaves. */
+  heldEndMsMax: 5_000,
   /** Calls and runs the journal remembers; the oldest that are over go first. */
   journalCallsMax: 10_000,
   journalRunsMax: 1_000,
@@ -121,6 +132,11 @@ export const limits = {
   clientBufferBytesMax: 8 * 1024 * 1024,
   /** How long whoever listens on our socket already may take to say who it is. */
   whoIsFirstMs: 2_000,
+  /** How long a codegend that is asked to hand over may take: its Maestro leaves first. Then how long whoever asked may take to be ready. */
+  handOverMsMax: 20_000,
+  takeOverMsMax: 10_000,
+  /** How long the login service's codegend finishes what runs before it ends it; with the rest of its leaving below the unit's TimeoutStopSec. */
+  serviceLeaveMsMax: 20_000,
   /** How often two daemons that start at once may step back for each other. */
   claimSocketTriesMax: 5,
   /** How often the socket's file is looked at besides being watched. */

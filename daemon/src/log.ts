@@ -13,7 +13,7 @@ export type Log = {
 }
 
 /** The log as whoever opened it has it. */
-type OpenLog = Log & {
+export type OpenLog = Log & {
   /** Tells of each line as it is written. Returns the end of that. */
   subscribe(listener: (line: string) => void): () => void
   /** Writes what is waiting. */

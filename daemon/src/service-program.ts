@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url'
 import { Failure } from '@codegen/protocol/failure'
-import { installService, startService, uninstallService } from '#service/install-service'
+import { installService, restartService, startService, uninstallService } from '#service/install-service'
 import { describeService, isInstalled } from '#service/service-state'
 import { loadConfig } from './config.ts'
 import type { Environment } from './config.ts'
@@ -9,7 +9,7 @@ import { prepareHome } from './prepare-home.ts'
 /** What `codegend service ...` answers: lines for people, and its exit code. */
 export type ServiceAnswer = { readonly lines: readonly string[]; readonly code: number }
 
-/** `codegend service install [--now] [--with-env NAME,...] | uninstall | status | start`. Fails with a Failure of one sentence. */
+/** `codegend service install [--now] [--with-env NAME,...] | uninstall | status | start | restart`. Fails with a Failure of one sentence. */
 export async function runServiceProgram(words: readonly string[], environment: Environment): Promise<ServiceAnswer> {
   const [verb, ...options] = words
   const home = loadConfig(environment).home
@@ -34,12 +34,13 @@ export async function runServiceProgram(words: readonly string[], environment: E
     case 'status':
       return { lines: [await describeService(of)], code: isInstalled(of) ? 0 : 1 }
     case 'start':
+    case 'restart':
       // Nothing to start is told by the code alone: whoever asks has another way.
       if (!isInstalled(of)) return { lines: [], code: notInstalledCode }
-      await startService(of)
+      await (verb === 'start' ? startService(of) : restartService(of))
       return { lines: ['started by the login service'], code: 0 }
     default:
-      throw new Failure('config.invalid', 'codegend service takes install, uninstall, status or start.')
+      throw new Failure('config.invalid', 'codegend service takes install, uninstall, status, start or restart.')
   }
 }
 

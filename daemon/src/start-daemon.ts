@@ -2,14 +2,22 @@ import { homedir, hostname } from 'node:os'
 import { join } from 'node:path'
 import { Failure } from '@codegen/protocol/failure'
 import { findSocketPath } from '@codegen/protocol/socket-path'
+import { isProcessAlive } from '#hands/process-stat'
 import { parseTarget } from '#link/target'
+import type { Target } from '#link/target'
 import { startLocalServer } from '#local/server'
-import { startPrivateMaestro } from '#maestro/private-maestro'
+import { takeOver } from '#local/take-over'
+import type { HandedOver } from '#local/take-over'
+import { privateMaestroUrl, startPrivateMaestro } from '#maestro/private-maestro'
 import type { Traces } from '#opentelemetry/traces'
+import { checkJournalOf } from './compose-calls.ts'
 import { compose } from './compose.ts'
 import type { Parts } from './compose.ts'
 import { loadConfig } from './config.ts'
 import type { Config, Environment } from './config.ts'
+import { becomeMainProcess } from '#service/become-main-process'
+import { createLeaving } from './leaving.ts'
+import type { Leaving } from './leaving.ts'
 import { openLog } from './log.ts'
 import type { Log } from './log.ts'
 import { readLastLines } from './log-reader.ts'
@@ -17,45 +25,36 @@ import { prepareHome } from './prepare-home.ts'
 import { readVersion } from './version.ts'
 
 /** A codegend that runs. */
-export type Daemon = {
+export type Daemon = Omit<Leaving, 'handOver'> & {
   readonly socketPath: string
   readonly home: string
-  /** Resolves when it has stopped, for whatever reason. */
-  readonly stopped: Promise<void>
   /** Notes why this process is about to die, at once. */
   crashed(error: unknown): void
-  /** Takes no more clients, ends open calls and their processes, leaves Maestro and stops its own. The same as `stopped` when asked again. */
-  stop(reason: string): Promise<void>
+}
+
+export type StartOptions = {
+  /** Has the codegend that runs hand over, instead of leaving it its place. */
+  readonly takesOver?: boolean
 }
 
 /**
  * Starts codegend: the socket first, because it tells who is the first codegend here, then its own Maestro where it has one, then everything else beside
  * that. Fails with one sentence (config.invalid, client.busy) and has then touched nothing of another codegend's.
  */
-export async function startDaemon(environment: Environment): Promise<Daemon> {
+export async function startDaemon(environment: Environment, { takesOver = false }: StartOptions = {}): Promise<Daemon> {
   const config = loadConfig(environment)
-  const target = config.maestroUrl === undefined ? undefined : parseTarget(config.maestroUrl)
+  const given = config.maestroUrl === undefined ? undefined : parseTarget(config.maestroUrl)
   const home = prepareHome(config.home)
+  const target = given ?? parseTarget(privateMaestroUrl(home))
   const version = readVersion()
   const { path: socketPath, isDefault } = findSocketPath(environment, environment['HOME'] || homedir())
   const logFile = join(home, 'log', 'codegend.log')
   const log = openLog(logFile)
   const traces = await loadTraces(config, { version, log })
-  const { promise: stopped, resolve: markStopped } = Promise.withResolvers<void>()
   let parts: Parts | undefined
-  let stopping = false
-
-  async function stop(reason: string): Promise<void> {
-    if (stopping) return stopped
-    stopping = true
-    log.info('stopping', { reason })
-    await server.close()
-    await parts?.stop()
-    await traces?.close()
-    await log.close()
-    markStopped()
-    return stopped
-  }
+  const leaving = createLeaving({ parts: () => parts, server: () => server, traces, log })
+  const { handOver, ...ways } = leaving
+  const earlier = takesOver ? await takeOverFrom({ socketPath, version, home, target, log }) : undefined
 
   const server = await startLocalServer({
     socketPath,
@@ -63,32 +62,43 @@ export async function startDaemon(environment: Environment): Promise<Daemon> {
     version,
     daemon: {
       ...toLateDaemon(() => parts?.daemon),
-      shutdown: () => void stop('a client asked for it'),
+      shutdown: () => void leaving.stop('a client asked for it'),
+      handOver,
       logs: { last: (count, filter) => readLastLines(logFile, count, filter), subscribe: log.subscribe },
     },
     log,
   })
   // No client is served before this turn of the event loop has ended.
-  const maestro = target ? undefined : startPrivateMaestro({ home, environment: config.maestroEnvironment, log })
+  const maestro = given ? undefined : startPrivateMaestro({ home, environment: config.maestroEnvironment, log })
   try {
-    parts = compose({
-      config,
-      target: target ?? parseTarget(maestro?.url ?? ''),
-      home,
-      socketPath,
-      version,
-      log,
-      maestro,
-      traces,
-    })
+    parts = compose({ config, target, home, socketPath, version, log, maestro, traces })
   } catch (error) {
     await server.close()
     await maestro?.stop()
+    earlier?.release()
     throw error
   }
   log.info('started', { version, home, socketPath })
   if (process.getuid?.() === 0) log.warn('codegend runs as root: what a tool does, it does as root')
-  return { socketPath, home, stopped, stop, crashed: (error) => log.error('codegend crashed', error) }
+  if (earlier) await release(earlier, environment, log)
+  return { socketPath, home, ...ways, crashed: (error) => log.error('codegend crashed', error) }
+}
+
+type Taking = { socketPath: string; version: string; home: string; target: Target; log: Log }
+
+/** What would keep this codegend from running is found before the other one is asked. */
+async function takeOverFrom({ socketPath, version, home, target, log }: Taking): Promise<HandedOver | undefined> {
+  checkJournalOf(home, target.shown)
+  const earlier = await takeOver(socketPath, version, (pid) => isProcessAlive({ pid }))
+  if (earlier) log.info('took over', { from: earlier.pid, callsOpen: earlier.callsOpen })
+  return earlier
+}
+
+/** Systemd is told before the earlier one may leave: it must not take that for the end of all. */
+async function release(earlier: HandedOver, environment: Environment, log: Log): Promise<void> {
+  const refusal = await becomeMainProcess(environment)
+  if (refusal !== undefined) log.warn('systemd does not watch this codegend', { reason: refusal })
+  earlier.release()
 }
 
 /** The library for traces is read only where there is somewhere to send them. */

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Test } from 'tap'
@@ -35,13 +36,23 @@ export function socketOf({ home }: Place): string {
   return join(home, 'run', 'codegend.sock')
 }
 
+/** Whether a process is there and has not ended. */
+export function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0) && !/^\d+ \(.*\) Z/.test(readFileSync(`/proc/${pid}/stat`, 'latin1'))
+  } catch {
+    return false
+  }
+}
+
 /** One that was welcomed. */
 export async function started(
   t: Test,
   place: Place,
   maestro: TestMaestro,
+  args: readonly string[] = [],
 ): Promise<Process & { executor: TestExecutor }> {
-  const running = run(t, { ...place.environment, CODEGEN_MAESTRO_URL: maestro.url })
+  const running = run(t, { ...place.environment, CODEGEN_MAESTRO_URL: maestro.url }, args)
   const executor = await maestro.next()
   executor.welcome()
   return { ...running, executor }

@@ -15,6 +15,7 @@ export function toStatus(now: {
   uptimeMs: number
   runsOpen: number
   callsOpen: number
+  callsHeld: number
   tools: readonly string[]
   logFile: string
 }): Status {
@@ -28,6 +29,7 @@ export function toStatus(now: {
     maestro: { url: now.server, own: now.own, ...toLinkStatus(now.link) },
     runs_open: now.runsOpen,
     calls_open: now.callsOpen,
+    calls_held: now.callsHeld,
     tools: [...now.tools],
     log_file: now.logFile,
   }

@@ -1,6 +1,6 @@
 import type { Static } from 'typebox'
 import { ApprovalList, ApprovalRequest, ApprovalRespond } from '#local/approval'
-import { DaemonShutdown, DaemonStatus } from '#local/daemon'
+import { DaemonHandOver, DaemonShutdown, DaemonStatus } from '#local/daemon'
 import { DaemonDoctor } from '#local/doctor'
 import { LogsTail } from '#local/logs'
 import { Initialize } from '#local/initialize'
@@ -24,6 +24,7 @@ export type { Method } from '#local/method'
 export const daemonMethods = [
   Initialize,
   DaemonStatus,
+  DaemonHandOver,
   DaemonShutdown,
   DaemonDoctor,
   LogsTail,

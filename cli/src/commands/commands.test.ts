@@ -123,7 +123,7 @@ test('cancel, tools and status', async (t) => {
     'daemon/status': () => ({
       ...{ pid: 7, version: '0.1.0', uptime_ms: 61_000, socket: '/s', home: '/h', executor_id: 'e', log_file: '/l' },
       maestro: { url: 'ws://m', own: true, state: 'connected', model: 'm-1' },
-      ...{ runs_open: 1, calls_open: 2, tools: ['Shell', 'Edit'] },
+      ...{ runs_open: 1, calls_open: 2, calls_held: 1, tools: ['Shell', 'Edit'] },
     }),
   })
   t.match((await codegen(['cancel', 'abc']).ended).stdout, /asked abcdef01-2 to end/)
@@ -131,7 +131,7 @@ test('cancel, tools and status', async (t) => {
   t.match((await codegen(['tools']).ended).stdout, /^Shell {2}changes {2}built-in {2}Runs\.\n$/)
   t.match(
     (await codegen(['status']).ended).stdout,
-    /codegend {2}0\.1\.0, pid 7, up 61\.0 s\nmaestro {3}connected, its own\nmodel {5}m-1\n/,
+    /codegend {2}0\.1\.0, pid 7, up 61\.0 s\nmaestro {3}connected, its own\nmodel {5}m-1\nopen {6}1 runs, 2 calls, 1 of them in an earlier codegend\n/,
   )
   t.match(JSON.parse((await codegen(['status', '--json']).ended).stdout), { pid: 7, maestro: { own: true } })
 })

@@ -28,6 +28,7 @@ async function showStatus({ has, terminal }: Invocation): Promise<ExitCode> {
     terminal.print(toJsonLine({ ...daemon, maestro }))
     return exitCodes.done
   }
+  const held = daemon.calls_held ? `, ${daemon.calls_held} of them in an earlier codegend` : ''
   const rows = [
     ['codegen', version],
     ['codegend', `${daemon.version}, pid ${daemon.pid}, up ${toDuration(daemon.uptime_ms)}`],
@@ -36,7 +37,7 @@ async function showStatus({ has, terminal }: Invocation): Promise<ExitCode> {
       `${maestro.state}, ${maestro.own ? 'its own' : maestro.url}${maestro.error ? `: ${maestro.error}` : ''}`,
     ],
     ...(maestro.model ? [['model', maestro.model]] : []),
-    ['open', `${daemon.runs_open} runs, ${daemon.calls_open} calls`],
+    ['open', `${daemon.runs_open} runs, ${daemon.calls_open} calls${held}`],
     ['tools', daemon.tools.join(', ')],
     ['socket', daemon.socket],
     ['home', daemon.home],

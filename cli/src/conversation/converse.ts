@@ -54,9 +54,10 @@ export function converse(options: ConverseOptions, sessionId: string | undefined
 
   async function runMessage(prompt: string): Promise<void> {
     if (!fits(prompt, terminal)) return
+    const clientRef = newClientRef()
     turn = startTurn({
       ...options,
-      begin: (client, signal) => beginRun(talk, { prompt, client, signal }),
+      begin: (client, signal) => beginRun(talk, { prompt, clientRef, client, signal }),
       tooLate: (message) => waiting.push(message),
       entered(text, say) {
         takeEntered(text, { ...options, talk, say, isRunning: true }).catch(() => undefined)
@@ -128,10 +129,10 @@ function fits(prompt: string, terminal: Terminal): boolean {
 
 async function beginRun(
   talk: Talk,
-  { prompt, client, signal }: { prompt: string; client: Client; signal: AbortSignal },
+  { prompt, clientRef, client, signal }: { prompt: string; clientRef: string; client: Client; signal: AbortSignal },
 ): Promise<string> {
   const session = talk.sessionId === undefined ? {} : { session_id: talk.sessionId }
-  const parameters = { ...talk.settings, ...session, prompt, client_ref: newClientRef() }
+  const parameters = { ...talk.settings, ...session, prompt, client_ref: clientRef }
   const started = await client.startRun(parameters, signal)
   talk.sessionId = started.session_id
   return started.generation_id

@@ -467,6 +467,7 @@ test('what a killed codegend had started is interrupted once; what does no harm 
   const after = createTestCalls(t, { base })
   const orphans: unknown[] = []
   await interruptCalls(after.journal, {
+    takeOutput: async () => undefined,
     endOrphan: async (orphan) => void orphans.push(orphan),
     isLost: () => false,
     log: quietLog,

@@ -22,7 +22,12 @@ test("what a killed codegend left of a person's call is over, whatever it was: n
     ['other'],
     'no server is told of it',
   )
-  await interruptCalls(journal, { endOrphan: async () => {}, isLost: isLocalRun, log: quietLog })
+  await interruptCalls(journal, {
+    takeOutput: async () => undefined,
+    endOrphan: async () => {},
+    isLost: isLocalRun,
+    log: quietLog,
+  })
   t.match(journal.unstoredResults(), [{ tool_id: 'mine', status: 'interrupted' }])
 })
 

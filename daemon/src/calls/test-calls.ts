@@ -58,7 +58,12 @@ export function createTestCalls(t: Test, options: TestCallsOptions = {}): TestCa
   const base = options.base ?? newFolder(t)
   const [root, home] = [join(base, 'project'), join(base, 'home')]
   for (const folder of [root, home]) mkdirSync(folder, { recursive: true })
-  const journal = openJournal({ path: join(home, 'journal.log'), bootId: 'boot-1', log: quietLog })
+  const journal = openJournal({
+    path: join(home, 'journal.log'),
+    bootId: 'boot-1',
+    isAlive: () => false,
+    log: quietLog,
+  })
   const [results, deltas, asked, resolved]: [ToolResult[], ToolOutputDelta[], ApprovalRequested[], ApprovalResolved[]] =
     [[], [], [], []]
   const waiting = new Map<string, (result: ToolResult) => void>()

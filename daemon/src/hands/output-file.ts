@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto'
-import { createWriteStream, mkdirSync, rmSync } from 'node:fs'
+import { createWriteStream, mkdirSync, rmdirSync, rmSync } from 'node:fs'
 import type { WriteStream } from 'node:fs'
 import { join } from 'node:path'
 import { limits } from '#limits'
 import { settlesWithin } from './settles-within.ts'
 
-/** The whole output of one command as raw bytes, on disk only when there is much of it. */
+/** The whole output of one command as raw bytes, on disk only when there is much of it or the command takes long: then it outlives this process. */
 export type OutputFile = {
   /**
    * Takes the next bytes. False asks the caller to stop reading until `onDrain`; `onWritten` is called when the bytes are needed no longer, never for
@@ -20,33 +20,50 @@ export type OutputFilePlace = {
   /** Folder for output files; made (0700) on first use. */
   folder: string
   toolId: string
-  /** Up to here bytes stay in memory and no file is made. */
+  /** Up to here bytes of a short command stay in memory and no file is made. */
   bytesInMemory: number
   onDrain: () => void
 }
 
 /**
- * Gathers bytes in memory up to `bytesInMemory`, then in a file of mode 0600 and at most `outputFileBytesMax` bytes. Never fails: where the disk refuses,
+ * Gathers bytes in memory up to `bytesInMemory` and for `outputSoonMs`, then in a file of mode 0600 and at most `outputFileBytesMax` bytes. Never fails: where the disk refuses,
  * the file holds less than was written, or there is none.
  */
 export function createOutputFile(place: OutputFilePlace): OutputFile {
   let early: Uint8Array[] = []
   let earlyBytes = 0
   let file: OutputFile | undefined
+  let isShort = true
+  const timer = setTimeout(() => {
+    isShort = false
+    if (earlyBytes > 0 && !file) moveToDisk()
+  }, limits.outputSoonMs)
+
+  function moveToDisk(): boolean {
+    file = openFile(place)
+    const gathered = Buffer.concat(early)
+    early = []
+    return file.write(gathered, () => undefined)
+  }
 
   return {
     write(bytes, onWritten) {
       if (file) return file.write(bytes, onWritten)
       early.push(bytes)
       earlyBytes += bytes.length
-      if (earlyBytes <= place.bytesInMemory) return true
-      file = openFile(place)
-      const gathered = Buffer.concat(early)
-      early = []
-      return file.write(gathered, () => undefined)
+      return isShort && earlyBytes <= place.bytesInMemory ? true : moveToDisk()
     },
-    finish: async (wanted) => file?.finish(wanted),
+    async finish(wanted) {
+      clearTimeout(timer)
+      return file?.finish(wanted)
+    },
   }
+}
+
+/** Whether a file of the output folder is one of this call. */
+export function isOutputFileOf(toolId: string, name: string): boolean {
+  const stem = toFileName(toolId)
+  return name.startsWith(`${stem}-`) && /^-[0-9a-f]{8}\.txt$/.test(name.slice(stem.length))
 }
 
 function openFile(place: OutputFilePlace): OutputFile {
@@ -82,8 +99,18 @@ function openFile(place: OutputFilePlace): OutputFile {
       const isClosed = await settlesWithin(closed, limits.outputFileCloseMs)
       if (wanted && (stream.bytesWritten > 0 || !isClosed)) return { path, bytes: stream.bytesWritten }
       rmSync(path, { force: true })
+      removeEmpty(place.folder)
       return undefined
     },
+  }
+}
+
+/** A folder that holds nothing more is not to be counted among those that are kept. */
+function removeEmpty(folder: string): void {
+  try {
+    rmdirSync(folder)
+  } catch {
+    // Other commands keep theirs in it.
   }
 }
 

@@ -1,7 +1,7 @@
-import { readFileSync } from 'node:fs'
 import { readdir, readFile } from 'node:fs/promises'
 import { setTimeout as delay } from 'node:timers/promises'
 import { limits } from '#limits'
+import { parseProcessStat, readProcessStat } from './process-stat.ts'
 
 /** A command's own process group. `startTime` (clock ticks since boot) tells its leader from a later process with the same number. */
 export type ProcessGroup = { readonly pid: number; readonly toolId: string; readonly startTime: string | undefined }
@@ -21,7 +21,7 @@ export function createProcessGroups(): ProcessGroups {
   const groups = new Set<ProcessGroup>()
   return {
     add(pid, toolId) {
-      const group = { pid, toolId, startTime: startTimeOf(pid) }
+      const group = { pid, toolId, startTime: readProcessStat(pid)?.startTime }
       groups.add(group)
       return group
     },
@@ -45,7 +45,7 @@ export async function endProcessGroup(group: ProcessGroup, signal: NodeJS.Signal
 }
 
 function isReused(group: ProcessGroup): boolean {
-  const now = startTimeOf(group.pid)
+  const now = readProcessStat(group.pid)?.startTime
   return now !== undefined && group.startTime !== undefined && now !== group.startTime
 }
 
@@ -73,22 +73,8 @@ async function isDead(groupPid: number): Promise<boolean> {
   const names = await readdir('/proc').catch(() => [])
   const pids = names.filter((name) => /^[0-9]+$/.test(name))
   const processes = await Promise.all(
-    pids.map((pid) => readFile(`/proc/${pid}/stat`, 'latin1').then(toStat, () => undefined)),
+    pids.map((pid) => readFile(`/proc/${pid}/stat`, 'latin1').then(parseProcessStat, () => undefined)),
   )
   const members = processes.filter((stat) => stat?.group === String(groupPid))
   return members.length > 0 && members.every((member) => member?.state === 'Z' || member?.state === 'X')
-}
-
-function startTimeOf(pid: number): string | undefined {
-  try {
-    return toStat(readFileSync(`/proc/${pid}/stat`, 'latin1')).startTime
-  } catch {
-    return undefined
-  }
-}
-
-/** Fields 3, 5 and 22 of /proc/PID/stat; the name in field 2 may hold spaces and brackets. */
-function toStat(text: string): { state: string | undefined; group: string | undefined; startTime: string | undefined } {
-  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ')
-  return { state: fields[0], group: fields[2], startTime: fields[19] }
 }

@@ -1,9 +1,11 @@
-import { chmodSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
-import { basename, dirname } from 'node:path'
+import { chmodSync, existsSync, mkdirSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs'
+import { basename, dirname, join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import fc from 'fast-check'
 import { test } from 'tap'
 import { createByteRing } from '#hands/byte-ring'
 import { createKeptOutput } from '#hands/kept-output'
+import { takeOutputSoFar } from '#hands/output-so-far'
 import { limits } from '#limits'
 import { createWorkshop } from './test-spawn.ts'
 
@@ -29,6 +31,45 @@ test('output that fits is shown whole and makes no file', async (t) => {
   const result = await run('seq 1 500', { charactersMax: 1_892 })
   t.match(result, { bytesTotal: 1_892, bytesCut: 0, tail: '', outputPath: undefined })
   t.equal(result.head.length, 1_892)
+})
+
+test('what a command that takes long has printed is on disk while it runs, for its owner alone, and gone afterwards (DM-01)', async (t) => {
+  const { run, root, outputDir } = createWorkshop(t)
+  const result = run('echo early; while ! test -e go; do sleep 0.01; done; echo late', { timeoutMs: 60_000 })
+  const files = (): string[] => (existsSync(outputDir) ? readdirSync(outputDir) : [])
+  const text = (): string =>
+    files()
+      .map((name) => readFileSync(join(outputDir, name), 'utf8'))
+      .join('')
+  while (text() !== 'early\n') await delay(5)
+  t.ok(files().every((name) => (statSync(join(outputDir, name)).mode & 0o777) === 0o600))
+  writeFileSync(join(root, 'go'), '')
+  t.match(await result, { head: 'early\nlate\n', bytesCut: 0, outputPath: undefined })
+  t.notOk(existsSync(outputDir), 'nor is its folder counted among those that are kept')
+})
+
+test('what was printed so far is found by call, shown as the tool would, and cut where it is long', async (t) => {
+  const { outputDir } = createWorkshop(t)
+  t.equal(await takeOutputSoFar(outputDir, 't-1'), undefined, 'there is no folder')
+  mkdirSync(outputDir)
+  const write = (name: string, content: string | Buffer): void => writeFileSync(join(outputDir, name), content)
+  write('t-1-00000001.txt', '\x1b[31mred\x1b[0m 10 %\r90 %\n')
+  write('t-1-00000001-00000002.txt', 'of another call')
+  write('t-2-00000003.txt', '')
+  t.equal(await takeOutputSoFar(outputDir, 't-1'), '90 %\n', 'progress by its last state')
+  t.equal(await takeOutputSoFar(outputDir, 't-2'), undefined, 'nothing was printed')
+  t.same(readdirSync(outputDir), ['t-1-00000001-00000002.txt'])
+
+  const lines = Array.from({ length: 20_000 }, (_, index) => `${index} ä\n`)
+  write('t-3-00000004.txt', lines.join(''))
+  const told = (await takeOutputSoFar(outputDir, 't-3')) ?? ''
+  t.ok(told.length <= limits.outputSoFarBytesMax + 300, `${told.length} characters`)
+  t.match(
+    told,
+    /^0 ä\n1 ä\n[^]* ä\n\[[^\]]+ cut here; the whole output is in .*t-3-00000004\.txt\]\n\d+ ä\n[^]*\n19999 ä\n$/,
+  )
+  t.notMatch(told, /\ufffd/, 'no character is cut in two')
+  t.equal(readFileSync(join(outputDir, 't-3-00000004.txt'), 'utf8'), lines.join(''), 'and the rest can be read')
 })
 
 test('where the disk refuses the file, the command goes on and the result says there is none', async (t) => {

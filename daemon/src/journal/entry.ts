@@ -10,7 +10,10 @@ export type JournaledRun = {
   readonly mode: RunMode
 }
 
-/** One thing that happened, as one line of the journal. */
+/** The codegend that runs a call although another one has taken over. `startTime` tells it from a later process with its number, where the system knows. */
+export type Holder = { readonly pid: number; readonly startTime?: string }
+
+/** One thing that happened, as one line of the journal. A release ignores the kinds it does not know. */
 export type JournalEntry =
   | { readonly kind: 'start'; readonly clientRef: string; readonly root: string; readonly mode: RunMode }
   | { readonly kind: 'start-dropped'; readonly clientRef: string }
@@ -28,6 +31,10 @@ export type JournalEntry =
   | { readonly kind: 'process'; readonly toolId: string; readonly pid: number; readonly startTime: string }
   | { readonly kind: 'finished'; readonly toolId: string; readonly result: ToolResult }
   | { readonly kind: 'stored'; readonly toolId: string }
+  /** Another codegend takes over; these calls stay with the one that runs them, which writes `process` and `finished` of them and nothing else any more. */
+  | { readonly kind: 'held'; readonly holder: Holder; readonly toolIds: readonly string[] }
+  /** To the holder of a call: end it, because it was cancelled or because all of codegend leaves. */
+  | { readonly kind: 'end-held'; readonly toolId: string; readonly why: 'cancelled' | 'leaving' }
 
 /** The journal's first line. */
 export type JournalHeader = { readonly version: number; readonly journalId: string; readonly bootId: string }

@@ -1,6 +1,6 @@
 import type { RunMode, ToolResult } from '@codegen/protocol/wire'
 import { limits } from '#limits'
-import type { JournaledRun, JournalEntry } from './entry.ts'
+import type { Holder, JournaledRun, JournalEntry } from './entry.ts'
 
 /** A tool call as far as it got. */
 export type JournaledCall = {
@@ -9,6 +9,8 @@ export type JournaledCall = {
   readonly toolName: string
   readonly repeatable: boolean
   readonly state: CallState
+  /** Who runs it, when that is an earlier codegend. */
+  readonly holder?: Holder
 }
 
 export type CallState =
@@ -57,13 +59,19 @@ export function applyEntry(state: JournalState, entry: JournalEntry): void {
       return forgetCalls(state)
     }
     case 'started':
-      return changeCall(state, entry.toolId, () => ({ kind: 'started', processes: [] }))
+      return takeCall(state, entry.toolId, { kind: 'started', processes: [] })
     case 'process':
       return changeCall(state, entry.toolId, (now) => withProcess(now, entry))
     case 'finished':
-      return changeCall(state, entry.toolId, () => ({ kind: 'finished', result: entry.result, stored: false }))
+      return takeCall(state, entry.toolId, { kind: 'finished', result: entry.result, stored: false })
     case 'stored':
       return markStored(state, entry.toolId)
+    case 'held':
+      for (const toolId of entry.toolIds) holdCall(state, toolId, entry.holder)
+      return
+    case 'end-held':
+      // A word to the holder; what comes of it is another line.
+      return
   }
 }
 
@@ -74,13 +82,14 @@ export function toEntries(state: JournalState): JournalEntry[] {
   return [...starts, ...runs, ...[...state.calls.values()].flatMap(toCallEntries)]
 }
 
-function toCallEntries({ state, ...call }: JournaledCall): JournalEntry[] {
+function toCallEntries({ state, holder, ...call }: JournaledCall): JournalEntry[] {
   const { toolId } = call
   const entries: JournalEntry[] = [{ kind: 'received', ...call }]
   if (state.kind === 'started') {
     entries.push({ kind: 'started', toolId })
     for (const process of state.processes) entries.push({ kind: 'process', toolId, ...process })
   }
+  if (holder) entries.push({ kind: 'held', holder, toolIds: [toolId] })
   if (state.kind === 'finished') {
     entries.push({ kind: 'finished', toolId, result: state.result })
     if (state.stored) entries.push({ kind: 'stored', toolId })
@@ -91,6 +100,19 @@ function toCallEntries({ state, ...call }: JournaledCall): JournalEntry[] {
 function changeCall(state: JournalState, toolId: string, change: (now: CallState) => CallState): void {
   const call = state.calls.get(toolId)
   if (call) state.calls.set(toolId, { ...call, state: change(call.state) })
+}
+
+/** A call that is begun anew, and one that has ended, is nobody else's. */
+function takeCall(state: JournalState, toolId: string, next: CallState): void {
+  const call = state.calls.get(toolId)
+  if (!call) return
+  const { holder: _holder, ...own } = call
+  state.calls.set(toolId, { ...own, state: next })
+}
+
+function holdCall(state: JournalState, toolId: string, holder: Holder): void {
+  const call = state.calls.get(toolId)
+  if (call && call.state.kind !== 'finished') state.calls.set(toolId, { ...call, holder })
 }
 
 function withProcess(now: CallState, { pid, startTime }: CallProcess): CallState {

@@ -4,6 +4,7 @@ import {
   ftruncateSync,
   openSync,
   readFileSync,
+  readSync,
   renameSync,
   rmSync,
   writeFileSync,
@@ -21,25 +22,30 @@ export type FoundJournal = {
   readonly header: JournalHeader | undefined
   readonly entries: readonly JournalEntry[]
   readonly damaged: boolean
+  /** Bytes up to the end of its last whole line. */
+  readonly bytes: number
 }
 
 /**
  * Reads a journal: a torn last line is left out, damage before it is reported. Fails with config.invalid when a newer release wrote it.
  */
 export function readJournalFile(path: string): FoundJournal | undefined {
-  const text = readIfThere(path)
-  if (text === undefined) return undefined
-  const lines = text.split('\n')
-  // What follows the last newline was cut off by a crash; nothing in it was ever acted on.
+  const whole = readIfThere(path)
+  if (whole === undefined) return undefined
+  // What follows the last newline was cut off by a crash, and nothing in it was ever acted on; or somebody is just writing it.
+  const bytes = whole.lastIndexOf(newline) + 1
+  const lines = whole.toString('utf8', 0, bytes).split('\n')
   lines.pop()
   const contents = lines.map(parseLine)
   if (contents.length > 1 && contents.at(-1) === undefined) contents.pop()
   const [header, ...rest] = contents
-  if (!isHeader(header)) return { header: undefined, entries: [], damaged: true }
+  if (!isHeader(header)) return { header: undefined, entries: [], damaged: true, bytes }
   refuseNewer(header, path)
   const entries = rest.filter(isEntry)
-  return { header, entries, damaged: entries.length < rest.length }
+  return { header, entries, damaged: entries.length < rest.length, bytes }
 }
+
+const newline = 0x0a
 
 /** Puts a damaged journal beside itself, for whoever wants to look. */
 export function setAside(path: string): string {
@@ -54,7 +60,7 @@ export function writeJournalFile(path: string, header: JournalHeader, entries: r
   rmSync(temporary, { force: true })
   writeFileSync(temporary, [header, ...entries].map(toLine).join(''), { mode: 0o600, flag: 'wx' })
   renameSync(temporary, path)
-  return openForAppending(path)
+  return openJournalFile(path)
 }
 
 /** A journal open for appending. A written line survives the end of this process, however it ends. */
@@ -64,15 +70,17 @@ export type JournalFile = {
   close(): void
 }
 
-function openForAppending(path: string): JournalFile {
-  const descriptor = openSync(path, 'a', 0o600)
+/** Opens a journal as it is, for one more who appends to it: each line is one write, so that those of two processes never mix. */
+export function openJournalFile(path: string): JournalFile {
+  // Read again only when a line could not be written whole.
+  const descriptor = openSync(path, 'a+', 0o600)
   let size = fstatSync(descriptor).size
   return {
     append(entry) {
       const line = Buffer.from(toLine(entry))
       const written = writeSync(descriptor, line)
       if (written < line.byteLength) {
-        ftruncateSync(descriptor, size)
+        takeBack(descriptor, line.subarray(0, written))
         throw new Failure('file.unwritable', `The journal ${path} could not be written; is the disk full?`)
       }
       size += written
@@ -84,9 +92,17 @@ function openForAppending(path: string): JournalFile {
   }
 }
 
-function readIfThere(path: string): string | undefined {
+/** Cuts a torn line off again, unless somebody else has written behind it. */
+function takeBack(descriptor: number, torn: Buffer): void {
+  const start = fstatSync(descriptor).size - torn.byteLength
+  const last = Buffer.alloc(torn.byteLength)
+  readSync(descriptor, last, 0, last.byteLength, start)
+  if (last.equals(torn)) ftruncateSync(descriptor, start)
+}
+
+function readIfThere(path: string): Buffer | undefined {
   try {
-    return readFileSync(path, 'utf8')
+    return readFileSync(path)
   } catch (error) {
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined
     throw new Failure('config.invalid', `The journal ${path} cannot be read; see who owns it.`, { cause: error })
@@ -98,7 +114,7 @@ function isHeader(content: unknown): content is JournalHeader {
 }
 
 /** The checksum has proved that codegend wrote it, the header that it was this version of an entry. */
-function isEntry(content: unknown): content is JournalEntry {
+export function isEntry(content: unknown): content is JournalEntry {
   return typeof content === 'object' && content !== null && 'kind' in content
 }
 

@@ -9,7 +9,7 @@ import { limits } from '#limits'
 import { toLine } from './entry.ts'
 import type { JournalEntry } from './entry.ts'
 import { openJournal } from './journal.ts'
-import type { Journal } from './journal.ts'
+import type { EndHeld, Journal } from './journal.ts'
 
 const quiet = { info: () => {}, warn: () => {}, error: () => {} }
 
@@ -20,7 +20,7 @@ function newPath(t: Test): string {
 }
 
 function open(path: string, bootId = 'boot-1'): Journal {
-  return openJournal({ path, bootId, log: quiet })
+  return openJournal({ path, bootId, isAlive: () => false, log: quiet })
 }
 
 function resultOf(toolId: string, text = 'done'): ToolResult {
@@ -170,6 +170,84 @@ test('what Maestro confirmed is told again while its run is open, and forgotten 
   journal.append({ kind: 'run-ended', generationId: 'g-1' })
   t.equal(journal.calls.has('t-1'), false)
   t.equal(journal.calls.has('t-2'), true, 'what is not confirmed stays')
+  t.end()
+})
+
+/** Two journals on one file: of the codegend that has handed over, and of the next one. */
+function handOver(path: string, toolIds: readonly string[]) {
+  const holder = { pid: 4711, startTime: '99' }
+  const first = open(path)
+  fill(first)
+  const asked: EndHeld[] = []
+  const tail = first.handOver({ holder, toolIds }, (end) => asked.push(end))
+  return { first, asked, tail, second: openJournal({ path, bootId: 'boot-1', isAlive: () => true, log: quiet }) }
+}
+
+test('what its holder writes of a call is read by the next codegend, whatever both write meanwhile (DM-04)', (t) => {
+  const path = newPath(t)
+  const { first, second, tail, asked } = handOver(path, ['t-2'])
+  const changed: string[] = []
+  const following = second.followHolders((toolId) => changed.push(toolId))
+  t.equal(second.id, first.id)
+  t.strictSame([...second.held], [['t-2', { pid: 4711, startTime: '99' }]])
+
+  second.append({ kind: 'stored', toolId: 't-1' })
+  first.append({ kind: 'stored', toolId: 't-1' })
+  first.append({ kind: 'run-ended', generationId: 'g-1' })
+  second.append({ kind: 'end-held', toolId: 't-2', why: 'cancelled' })
+  second.append({ kind: 'end-held', toolId: 't-3', why: 'cancelled' })
+  tail.read()
+  t.strictSame(asked, [{ kind: 'end-held', toolId: 't-2', why: 'cancelled' }], 'only of its own calls')
+  first.append({ kind: 'process', toolId: 't-2', pid: 4712, startTime: '100' })
+  first.append({ kind: 'finished', toolId: 't-2', result: resultOf('t-2', 'ä'.repeat(300_000)) })
+  second.append(received('t-4'))
+  following.read()
+  t.strictSame(changed, ['t-2', 't-2'])
+  t.strictSame(second.unstoredResults(), [resultOf('t-2', 'ä'.repeat(300_000))])
+  t.equal(second.held.size, 0)
+  t.equal(second.runs.size, 1, 'the holder ends no run any more')
+  for (const one of [tail, following]) one.stop()
+
+  const third = open(path)
+  t.equal(third.id, first.id)
+  t.strictSame(third.openToolIds(), ['t-2', 't-3', 't-4'])
+  t.strictSame(third.unstoredResults(), [resultOf('t-2', 'ä'.repeat(300_000))])
+  t.end()
+})
+
+test('while a call is held the file is only appended to, and afterwards it is rewritten again', (t) => {
+  const path = newPath(t)
+  const { first, second, tail } = handOver(path, ['t-2'])
+  const following = second.followHolders(() => {})
+  const grow = (from: number): void => {
+    for (let index = from; index < from + 40; index += 1) {
+      const toolId = `more-${index}`
+      second.append(received(toolId))
+      second.append({ kind: 'finished', toolId, result: resultOf(toolId, 'y'.repeat(1024 * 1024)) })
+      second.append({ kind: 'stored', toolId })
+    }
+  }
+  grow(0)
+  t.ok(statSync(path).size > 2 * limits.journalBytesMax)
+  first.append({ kind: 'finished', toolId: 't-2', result: resultOf('t-2') })
+  following.read()
+  t.match(second.calls.get('t-2')?.state, { kind: 'finished', result: { result: 'done' } })
+  for (const one of [tail, following]) one.stop()
+  grow(40)
+  t.ok(statSync(path).size < 2 * limits.journalBytesMax + 40 * 1024 * 1024, `${statSync(path).size} bytes`)
+  t.equal(open(path).calls.get('t-2')?.state.kind, 'finished')
+  t.end()
+})
+
+test('a call whose holder is gone, or whose journal was damaged, is held by nobody', (t) => {
+  const path = newPath(t)
+  const { tail } = handOver(path, ['t-2'])
+  tail.stop()
+  t.equal(open(path).held.size, 0, 'it has ended')
+  t.equal(openJournal({ path, bootId: 'boot-2', isAlive: () => true, log: quiet }).held.size, 0, 'or the machine has')
+  appendFileSync(path, 'damage\n')
+  appendFileSync(path, toLine(received('t-9')))
+  t.equal(openJournal({ path, bootId: 'boot-2', isAlive: () => true, log: quiet }).held.size, 0)
   t.end()
 })
 

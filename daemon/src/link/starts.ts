@@ -29,6 +29,8 @@ export type PendingStarts = {
   has(clientRef: string): boolean
   /** Nobody waits for it any more: true once for each, so that a run that comes late can be ended. */
   takeAbandoned(clientRef: string): boolean
+  /** From here on a client that is gone is gone because codegend leaves: it asks the next one for the same run, so nothing is abandoned. */
+  leave(): void
 }
 
 type Waiter = { resolve(run: StartedRun): void; reject(failure: unknown): void }
@@ -38,6 +40,7 @@ const abandonedMax = 1_000
 export function createPendingStarts(): PendingStarts {
   const waiters = new Map<string, Set<Waiter>>()
   const abandoned = new Set<string>()
+  let isLeaving = false
 
   function take(clientRef: string): Iterable<Waiter> {
     const found = waiters.get(clientRef) ?? []
@@ -63,7 +66,7 @@ export function createPendingStarts(): PendingStarts {
         const others = waiters.get(clientRef)
         if (!others?.delete(waiter) || others.size > 0) return
         waiters.delete(clientRef)
-        if (abandoned.size < abandonedMax) abandoned.add(clientRef)
+        if (!isLeaving && abandoned.size < abandonedMax) abandoned.add(clientRef)
       }
       given.addEventListener('abort', giveUp, { once: true })
       return promise.finally(() => given.removeEventListener('abort', giveUp))
@@ -77,6 +80,9 @@ export function createPendingStarts(): PendingStarts {
     },
     has: (clientRef) => waiters.has(clientRef),
     takeAbandoned: (clientRef) => abandoned.delete(clientRef),
+    leave() {
+      isLeaving = true
+    },
   }
 }
 

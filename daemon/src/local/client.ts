@@ -22,6 +22,12 @@ export type Client = {
   isAttached(generationId: string): boolean
   /** Remembers how to stop telling this client of the log; a second time replaces the first. */
   follow(stop: () => void): void
+  /** Another codegend takes over: this connection ends all the same, but not before this work. */
+  stayFor(work: Promise<unknown>): void
+  /** Ends the connection, after what it stays for. */
+  letGo(): void
+  /** Resolves when the connection has ended, from whichever side. */
+  readonly closed: Promise<void>
 }
 
 export type Introduction = { readonly name: string; readonly answersApprovals: boolean }
@@ -63,6 +69,8 @@ export function createClient({ socket, methods, onAttached, onClosed, log }: Cli
     },
     isAttached: (generationId) => attachments.has(generationId),
     follow: (stop) => client.attach(logName, stop),
+    ...createStay(() => peer.close(new Failure('client.closed', 'codegend is leaving.'))),
+    closed: new Promise((resolve) => socket.once('close', () => resolve())),
   }
   const peer = createPeer({
     write,
@@ -91,6 +99,20 @@ export function createClient({ socket, methods, onAttached, onClosed, log }: Cli
   socket.on('error', () => undefined)
   socket.on('close', () => peer.close(new Failure('client.closed', 'The client has left.')))
   return client
+}
+
+function createStay(end: () => void): Pick<Client, 'stayFor' | 'letGo'> {
+  const staysFor: Promise<unknown>[] = []
+  return {
+    stayFor: (work) => void staysFor.push(work),
+    letGo() {
+      if (staysFor.length === 0) return end()
+      Promise.allSettled(staysFor)
+        // The answer is written right after the work has ended.
+        .then(() => setImmediate(end))
+        .catch(end)
+    },
+  }
 }
 
 /** Among the runs a client is shown, what no run is called. */

@@ -40,6 +40,7 @@ export function createFakeDaemon(): FakeDaemon {
     cancelled: [],
     answers: [],
     inputs: [],
+    handOver: async () => ({ pid: process.pid, calls_open: 0 }),
     shutdowns: 0,
     startGate: undefined,
     runs: [],

@@ -14,6 +14,10 @@ import type { LocalDaemon } from './ports.ts'
 const methods: { readonly [Name in MethodName]: (call: Call<Name>) => Result<Name> | Promise<Result<Name>> } = {
   initialize,
   'daemon/status': ({ daemon }) => daemon.status(),
+  async 'daemon/hand-over'({ daemon, client }) {
+    client.stayFor(client.closed)
+    return daemon.handOver()
+  },
   'daemon/shutdown'({ daemon }) {
     // The answer is written before anything that waits for an event.
     setImmediate(() => daemon.shutdown())

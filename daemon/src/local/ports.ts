@@ -8,6 +8,8 @@ import type { LogFilter } from '#log-line'
  */
 export type LocalDaemon = {
   status(): DaemonMethods['daemon/status']['result']
+  /** Leaves everything but the calls that run to the codegend that asks. Resolves when the socket is free; fails with client.closed where this one leaves already. */
+  handOver(): Promise<DaemonMethods['daemon/hand-over']['result']>
   /** Begins to stop codegend. Called after the client has its answer. */
   shutdown(): void
   /**

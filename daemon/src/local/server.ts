@@ -27,6 +27,11 @@ export type LocalServerOptions = {
 
 export type LocalServer = {
   readonly socketPath: string
+  /**
+   * Takes no more clients, removes the socket if it is still ours, and ends each connection once the tool calls its client made have been answered. Answers when
+   * the last one has ended.
+   */
+  handOver(): { readonly left: Promise<void> }
   /** Ends every connection after what was written to it, and removes the socket if it is still ours. */
   close(): Promise<void>
 }
@@ -73,16 +78,31 @@ export async function startLocalServer(options: LocalServerOptions): Promise<Loc
     }
   }
 
-  async function close(): Promise<void> {
+  function stopListening(): void {
+    if (state === 'closed') return
     state = 'closed'
     watcher.stop()
     // Closing the server removes whatever is at the path, so it is only done while that is ours.
     if (isSameFile(identify(socketPath), listening.file)) listening.server.close()
     else listening.server.unref()
+  }
+
+  function handOver(): { left: Promise<void> } {
+    stopListening()
+    return letGo([...clients])
+  }
+
+  async function close(): Promise<void> {
+    stopListening()
     for (const client of clients) client.peer.close(new Failure('client.closed', 'codegend is leaving.'))
   }
 
-  return { socketPath, close }
+  return { socketPath, handOver, close }
+}
+
+function letGo(clients: readonly Client[]): { left: Promise<void> } {
+  for (const client of clients) client.letGo()
+  return { left: Promise.all(clients.map(({ closed }) => closed)).then(() => undefined) }
 }
 
 function welcome(socket: Socket, clients: Set<Client>, { daemon, version, log }: LocalServerOptions): void {

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { test } from 'tap'
 import type { Test } from 'tap'
-import { startPrivateMaestro } from './private-maestro.ts'
+import { privateMaestroUrl, startPrivateMaestro } from './private-maestro.ts'
 import type { PrivateMaestro } from './private-maestro.ts'
 
 const quiet = { info: () => {}, warn: () => {}, error: () => {} }
@@ -60,7 +60,7 @@ test('it is started on a socket of its own with a token nobody else has, and lea
   ])
   t.equal(life?.token, maestro.token)
   t.match(maestro.token, /^[0-9a-f]{64}$/)
-  t.equal(maestro.url, `ws+unix:${join(home, 'run', 'maestro.sock')}:/v1/executor`)
+  t.equal(privateMaestroUrl(home), `ws+unix:${join(home, 'run', 'maestro.sock')}:/v1/executor`)
   await maestro.stop()
   t.equal(isAlive(life?.pid), false)
 })

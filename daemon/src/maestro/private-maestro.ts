@@ -12,8 +12,6 @@ import { createReadiness } from './readiness.ts'
 
 /** A Maestro that belongs to this daemon: on a Unix socket, no port, and it leaves when this process does, however that ends. */
 export type PrivateMaestro = {
-  /** `ws+unix:` address; known before it is ready. */
-  readonly url: string
   readonly token: string
   /** Resolves when it can be dialled; starts it again at once where it has ended. Fails with server.unreachable and its own last sentence. */
   ready(signal: AbortSignal): Promise<void>
@@ -30,10 +28,19 @@ export type PrivateMaestroOptions = {
   readonly program?: string
 }
 
+/** Its address, `ws+unix:`; known before it is started. */
+export function privateMaestroUrl(home: string): string {
+  return `ws+unix:${socketPathIn(home)}:/v1/executor`
+}
+
+function socketPathIn(home: string): string {
+  return join(home, 'run', 'maestro.sock')
+}
+
 /** Starts it and keeps it running until `stop`, with pauses that double. */
 export function startPrivateMaestro(options: PrivateMaestroOptions): PrivateMaestro {
   const { home, environment, log, program = installedProgram() } = options
-  const socketPath = join(home, 'run', 'maestro.sock')
+  const socketPath = socketPathIn(home)
   const stateFolder = join(home, 'maestro')
   const token = loadPrivateToken(stateFolder)
   const stopping = new AbortController()
@@ -69,7 +76,6 @@ export function startPrivateMaestro(options: PrivateMaestroOptions): PrivateMaes
   const ended = keepRunning()
 
   return {
-    url: `ws+unix:${socketPath}:/v1/executor`,
     token,
     ready(signal) {
       pause.abort()

@@ -22,6 +22,7 @@ export type PluginHost = {
   load(): Promise<void>
   /** Whether running it again after a crash does no harm: read-only or idempotent. */
   isRepeatable(name: string): boolean
+  isReadOnly(name: string): boolean
   /** Fails with tool.unknown. */
   find(name: string): Promise<LoadedTool>
   list(): ListedTool[]
@@ -45,6 +46,7 @@ export function createPluginHost(plugins: readonly BuiltInPlugin[]): PluginHost 
       const annotations = builtInTools.find((tool) => tool.name === name)?.annotations
       return (annotations?.readOnly ?? false) || (annotations?.idempotent ?? false)
     },
+    isReadOnly: (name) => builtInTools.find((tool) => tool.name === name)?.annotations.readOnly ?? false,
     async find(name) {
       const found = (await loaded()).get(name)
       if (!found) throw new Failure('tool.unknown', `There is no tool "${name}" on this machine.`)

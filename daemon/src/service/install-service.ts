@@ -1,6 +1,8 @@
 import { mkdirSync, readFileSync, rmSync, rmdirSync, writeFileSync } from 'node:fs'
-import { dirname } from 'node:path'
+import { homedir } from 'node:os'
+import { dirname, join } from 'node:path'
 import { Failure } from '@codegen/protocol/failure'
+import { findSocketPath } from '@codegen/protocol/socket-path'
 import { limits } from '#limits'
 import { readSettings, renderSettings, settingNames } from './environment-file.ts'
 import { renderLauncher } from './launcher.ts'
@@ -34,11 +36,7 @@ export async function installService(options: InstallOptions): Promise<string[]>
   const write = (path: string, text: string, mode: number): void => void said.push(writeIfOther(path, text, mode))
   mkdirSync(files.folder, { recursive: true, mode: 0o700 })
   const path = toStablePath(environment['PATH'] ?? '')
-  write(
-    files.launcher,
-    renderLauncher({ ...plan, home, path, socket: environment['CODEGEN_SOCKET'] || undefined }),
-    0o700,
-  )
+  write(files.launcher, renderLauncher({ ...plan, home, path, socket: socketBeside(home, environment) }), 0o700)
   if (withEnvironment.length > 0) write(files.settings, settings, 0o600)
   mkdirSync(dirname(service.file), { recursive: true })
   write(service.file, service.text, 0o644)
@@ -69,10 +67,16 @@ export async function uninstallService(of: ServiceOf): Promise<string[]> {
   return said.length > 0 ? [...said, 'codegend starts at login no more'] : ['codegend was not started at login']
 }
 
-/** Starts the installed service now, or anew. */
+/** Starts the installed service now; what runs of it is ended. */
 export async function startService(of: ServiceOf): Promise<void> {
   const service = serviceOf(of)
   await runAll(service, service.commands.start, of.environment)
+}
+
+/** Starts the installed service anew; the calls of the codegend that runs are finished, at least for a while. */
+export async function restartService(of: ServiceOf): Promise<void> {
+  const service = serviceOf(of)
+  await runAll(service, service.commands.restart ?? service.commands.start, of.environment)
 }
 
 async function runAll(
@@ -91,6 +95,12 @@ async function runAll(
       },
     )
   }
+}
+
+/** Where clients of this user look, when that is not in CODEGEN_HOME: the launcher names CODEGEN_HOME, and would be looked for there. */
+function socketBeside(home: string, environment: ServiceOf['environment']): string | undefined {
+  const { path } = findSocketPath(environment, environment['HOME'] || homedir())
+  return path === join(home, 'run', 'codegend.sock') ? undefined : path
 }
 
 function writeIfOther(path: string, text: string, mode: number): string {

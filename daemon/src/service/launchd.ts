@@ -47,6 +47,7 @@ function renderAgent(launcher: string, log: string): string {
   <array>
     <string>/bin/sh</string>
     <string>${escapeXml(launcher)}</string>
+    <string>--take-over</string>
   </array>
   <key>RunAtLoad</key>
   <true/>
@@ -58,7 +59,7 @@ function renderAgent(launcher: string, log: string): string {
   <key>ThrottleInterval</key>
   <integer>10</integer>
   <key>ExitTimeOut</key>
-  <integer>30</integer>
+  <integer>45</integer>
   <key>StandardErrorPath</key>
   <string>${escapeXml(log)}</string>
 </dict>

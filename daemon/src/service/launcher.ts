@@ -13,7 +13,7 @@ export type LaunchPlan = {
 
 /**
  * The script that starts codegend at login, for `/bin/sh`. It looks for a Node that fits each time, because version managers put each version into a folder of its
- * own and remove old ones. With `--which` it starts nothing and prints the Node and the codegend it would start; where it finds none it says so and exits 78.
+ * own and remove old ones. Its words are codegend's, but for two: with `--reload` a codegend that takes over is started in the background; with `--which` it starts nothing and prints the Node and the codegend it would start; where it finds none it says so and exits 78.
  */
 export function renderLauncher({ home, socket, path, node, nodeOptions, program }: LaunchPlan): string {
   return `#!/bin/sh
@@ -34,7 +34,36 @@ if [ -r "$CODEGEN_HOME/service/environment" ]; then
   done < "$CODEGEN_HOME/service/environment"
 fi
 
-fits() {
+${finders}
+
+if ! find_node; then
+  echo "codegend cannot be started: there is no Node 24 or newer where it was looked for; install one, then: codegen service install" >&2
+  exit 78
+fi
+if ! find_program; then
+  echo "codegend cannot be started: $installed_program is gone; install CodeGen again, then: codegen service install" >&2
+  exit 78
+fi
+if [ "$1" = --which ]; then
+  printf '%s\\n%s\\n' "$node" "$program"
+  exit 0
+fi
+reload=
+if [ "$1" = --reload ]; then
+  reload=1
+  shift
+fi
+# A small nursery: codegend waits most of the time, and starting a command copies the page tables of all it holds.
+set -- --max-semi-space-size=1 ${nodeOptions.map((option) => `${quote(option)} `).join('')}"$program" "$@"
+if [ "$reload" = 1 ]; then
+  "$node" "$@" --take-over < /dev/null &
+  exit 0
+fi
+exec "$node" "$@"
+`
+}
+
+const finders = `fits() {
   [ -f "$1" ] && [ -x "$1" ] && "$1" -e 'process.exit(parseInt(process.versions.node, 10) >= 24 ? 0 : 1)' 2> /dev/null
 }
 
@@ -54,24 +83,7 @@ find_program() {
     [ -f "$program" ] && return 0
   done
   return 1
-}
-
-if ! find_node; then
-  echo "codegend cannot be started: there is no Node 24 or newer where it was looked for; install one, then: codegen service install" >&2
-  exit 78
-fi
-if ! find_program; then
-  echo "codegend cannot be started: $installed_program is gone; install CodeGen again, then: codegen service install" >&2
-  exit 78
-fi
-if [ "$1" = --which ]; then
-  printf '%s\\n%s\\n' "$node" "$program"
-  exit 0
-fi
-# A small nursery: codegend waits most of the time, and starting a command copies the page tables of all it holds.
-exec "$node" --max-semi-space-size=1 ${nodeOptions.map((option) => `${quote(option)} `).join('')}"$program"
-`
-}
+}`
 
 /** A text as one word of the shell, whatever is in it. */
 function quote(text: string): string {

@@ -13,6 +13,8 @@ export type LoginService = {
     /** After the file was written: makes it start at login. */
     readonly enable: readonly Argv[]
     readonly start: readonly Argv[]
+    /** Puts a new one in the place of the one that runs, which finishes its calls; without these `start` does. */
+    readonly restart?: readonly Argv[]
     /** Ends it and takes it off, before the file is removed; then what has to be told of that. */
     readonly disable: readonly Argv[]
     readonly forget: readonly Argv[]

@@ -18,7 +18,8 @@ import fc from 'fast-check'
 import { parse as parsePlist } from 'plist'
 import { test } from 'tap'
 import type { Test } from 'tap'
-import { installService, uninstallService } from './install-service.ts'
+import { limits } from '#limits'
+import { installService, restartService, uninstallService } from './install-service.ts'
 import type { InstallOptions } from './install-service.ts'
 import { launchdService } from './launchd.ts'
 import { renderLauncher } from './launcher.ts'
@@ -84,12 +85,43 @@ test('systemd takes the unit without a word, whatever the path is', { skip: !has
   t.match((await verify(direct)).stderr, /not executable|No such file/)
 })
 
+test('a reload of the unit starts a codegend that takes over, and a stop kills nothing but what does not leave', async (t) => {
+  const { home, launcher, options, of, commands, base } = newPlace(t)
+  const { text } = systemdService({ home, launcher, environment: { HOME: base } })
+  t.match(text, /^ExecStart=.* --take-over$/m)
+  t.match(text, /^ExecReload=.* --reload$/m)
+  t.match(text, /^NotifyAccess=all$/m, 'the new one names itself as the main process')
+  t.match(text, /^KillMode=process$/m)
+  const stopMs = Number(/^TimeoutStopSec=(\d+)$/m.exec(text)?.[1]) * 1_000
+  t.ok(stopMs > limits.serviceLeaveMsMax + limits.maestroStopMsMax + limits.linkStopMsMax, `${stopMs} ms are enough`)
+
+  const told = join(base, 'launched')
+  const program = script(join(base, 'told.js'), '')
+  const node = script(join(base, 'node'), `[ "$1" = -e ] && exit 0\nprintf '%s\\n' "$@" > '${told}'`)
+  const environment = { ...options.environment, CODEGEN_HOME: home }
+  await installService({ ...options, environment, plan: { ...options.plan, node, program } })
+  const launch = async (...words: string[]): Promise<string[]> => {
+    t.match(await run('/bin/sh', [launcher, ...words], { HOME: base, PATH: '/usr/bin:/bin' }), { code: 0 })
+    while (!existsSync(told) || statSync(told).size === 0) await new Promise((resolve) => setImmediate(resolve))
+    const lines = readFileSync(told, 'utf8').trim().split('\n')
+    rmSync(told)
+    return lines.slice(-2)
+  }
+  t.same(await launch('--take-over'), [program, '--take-over'])
+  t.same(await launch('--reload'), [program, '--take-over'])
+  t.notMatch(readFileSync(launcher, 'utf8'), /CODEGEN_SOCKET=/)
+  await installService({ ...options, environment: { ...options.environment, XDG_RUNTIME_DIR: base } })
+  t.match(readFileSync(launcher, 'utf8'), `CODEGEN_SOCKET='${base}/codegen/codegend.sock'`, 'where clients look for it')
+  await restartService(of)
+  t.equal(commands().at(-1), '--user reload-or-restart codegend.service')
+})
+
 test('launchd and Windows are given the path as it is, in files their parsers take', async (t) => {
   const { home, launcher } = newPlace(t)
   const agent = parsePlist(launchdService({ home, launcher, environment: { HOME: '/Users/me' } }).text)
   t.match(agent, {
     Label: 'codegen.codegend',
-    ProgramArguments: ['/bin/sh', launcher],
+    ProgramArguments: ['/bin/sh', launcher, '--take-over'],
     RunAtLoad: true,
     KeepAlive: { SuccessfulExit: false },
   })
@@ -102,7 +134,7 @@ test('launchd and Windows are given the path as it is, in files their parsers ta
   )
   t.same(faults, [])
   t.equal(document.getElementsByTagName('UserId')[0]?.textContent, 'A&B\\me')
-  t.equal(document.getElementsByTagName('Arguments')[0]?.textContent, `"${launcher}"`)
+  t.equal(document.getElementsByTagName('Arguments')[0]?.textContent, `"${launcher}" --take-over`)
 })
 
 test('install says what it wrote, a second time changes nothing, and uninstall leaves nothing', async (t) => {

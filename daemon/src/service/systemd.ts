@@ -15,6 +15,7 @@ export function systemdService({ launcher, environment }: ServicePlace): LoginSe
       available: systemctl('show-environment'),
       enable: [systemctl('daemon-reload'), systemctl('enable', unit)],
       start: [systemctl('restart', unit)],
+      restart: [systemctl('reload-or-restart', unit)],
       disable: [systemctl('disable', '--now', unit)],
       forget: [systemctl('daemon-reload')],
       isEnabled: systemctl('is-enabled', '--quiet', unit),
@@ -27,8 +28,9 @@ export function systemdService({ launcher, environment }: ServicePlace): LoginSe
 }
 
 /**
- * `mixed`: codegend alone is asked to leave, because it ends its commands, Maestro and Postgres in that order; what is left after that is killed. A command that
- * runs out of memory does not take codegend with it.
+ * A reload starts a codegend that takes over and names itself as the unit's main process; the old one finishes its calls beside it. `process`: codegend alone is asked
+ * to leave. It ends its Maestro and Postgres itself, and finishes its calls for a while; one that has handed over goes on. A command that runs out of memory
+ * does not take codegend with it.
  */
 function renderUnit(launcher: string): string {
   return `# Written by "codegen service install", removed by "codegen service uninstall".
@@ -38,12 +40,14 @@ StartLimitIntervalSec=300
 StartLimitBurst=5
 
 [Service]
-ExecStart=/bin/sh ${quote(launcher)}
+ExecStart=/bin/sh ${quote(launcher)} --take-over
+ExecReload=/bin/sh ${quote(launcher)} --reload
+NotifyAccess=all
 Restart=on-failure
 RestartSec=5
 RestartPreventExitStatus=2 78
-KillMode=mixed
-TimeoutStopSec=30
+KillMode=process
+TimeoutStopSec=45
 OOMPolicy=continue
 
 [Install]

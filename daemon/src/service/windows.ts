@@ -58,7 +58,7 @@ function renderTask(launcher: string, user: string): string {
   <Actions Context="Author">
     <Exec>
       <Command>sh</Command>
-      <Arguments>"${escapeXml(launcher)}"</Arguments>
+      <Arguments>"${escapeXml(launcher)}" --take-over</Arguments>
     </Exec>
   </Actions>
 </Task>

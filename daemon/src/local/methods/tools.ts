@@ -23,7 +23,9 @@ export async function callTool({
       client.peer.notify('tools/output', { client_ref, tool_id, stream, chunk, offset }),
   }
   try {
-    return await daemon.callTool(parameters, watcher, signal)
+    const outcome = daemon.callTool(parameters, watcher, signal)
+    client.stayFor(outcome)
+    return await outcome
   } finally {
     if (run !== undefined) client.detach(run)
   }
