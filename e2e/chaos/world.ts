@@ -1,14 +1,8 @@
-import { spawn } from 'node:child_process'
-import type { ChildProcess } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { once } from 'node:events'
-import { createServer } from 'node:net'
-import type { AddressInfo } from 'node:net'
 import { appendFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir, userInfo } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { Redis } from 'ioredis'
 import pg from 'pg'
 import { startScriptedModel } from '@codegen/scripted-model'
 import type { ScriptedModel } from '@codegen/scripted-model'
@@ -16,6 +10,8 @@ import { toEnvironment } from '#demo/environment'
 import { createMember } from './member.ts'
 import type { Member } from './member.ts'
 import type { Random } from './random.ts'
+import { startRedis } from './redis-server.ts'
+import type { RedisServer } from './redis-server.ts'
 import { scenario, tickScript } from './scenario.ts'
 import { startTcpProxy } from './tcp-proxy.ts'
 import type { TcpProxy } from './tcp-proxy.ts'
@@ -67,13 +63,6 @@ export type World = {
   remove(): Promise<void>
 }
 
-export type RedisServer = {
-  readonly url: string
-  flush(): Promise<void>
-  restart(downMs: number): Promise<void>
-  stop(): Promise<void>
-}
-
 export type WorldSize = {
   readonly replicas: number
   readonly machines: number
@@ -91,7 +80,7 @@ export async function createWorld(size: WorldSize, random: Random): Promise<Worl
   const note = (text: string): void =>
     void appendFile(logFile, `${((performance.now() - startedAt) / 1_000).toFixed(3)} ${text}\n`)
   const model = await startScriptedModel({ scenario })
-  const redis = await startRedis(folder)
+  const redis = await startRedis()
   const { url: databaseUrl, drop } = await makeDatabase()
   const postgresPort = Number(new URL(databaseUrl).port || 5432)
   const postgres = await startTcpProxy(() => [postgresPort], random.fork('postgres'))
@@ -293,55 +282,6 @@ async function makeDatabase(): Promise<{ url: string; drop(): Promise<void> }> {
   await run(`CREATE DATABASE ${name}`)
   own.pathname = `/${name}`
   return { url: own.href, drop: () => run(`DROP DATABASE ${name} WITH (FORCE)`) }
-}
-
-/** A Redis of this world's own, because it is emptied and ended. */
-async function startRedis(folder: string): Promise<RedisServer> {
-  const port = await freePort()
-  let server: ChildProcess | undefined
-  const start = async (): Promise<void> => {
-    const args = ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--dir', folder]
-    server = spawn('redis-server', args, { stdio: 'ignore' })
-    const client = new Redis(port, '127.0.0.1', { retryStrategy: () => 20 })
-    client.on('error', () => undefined)
-    await new Promise<void>((resolve) => client.once('ready', resolve))
-    client.disconnect()
-  }
-  const stop = async (): Promise<void> => {
-    const leaving = server
-    server = undefined
-    if (!leaving || leaving.exitCode !== null) return
-    leaving.kill('SIGKILL')
-    await once(leaving, 'exit')
-  }
-  await start()
-  return {
-    url: `redis://127.0.0.1:${port}`,
-    stop,
-    async flush() {
-      const client = new Redis(port, '127.0.0.1', { retryStrategy: () => null, lazyConnect: true })
-      client.on('error', () => undefined)
-      await client.connect().then(
-        () => client.flushall(),
-        () => undefined,
-      )
-      client.disconnect()
-    },
-    async restart(downMs) {
-      await stop()
-      await delay(downMs)
-      await start()
-    },
-  }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
 }
 
 export async function removeFolder(world: World): Promise<void> {

@@ -32,6 +32,8 @@ export type MaestroProcess = {
   json(path: string, init?: RequestInit): Promise<Record<string, unknown>>
   /** Sends JSON. */
   post(path: string, body: object): Promise<Response>
+  /** Resolves when it has ended. */
+  readonly gone: Promise<unknown>
   /** Ends it as `kill -9` does; resolves when it is gone. */
   kill(): Promise<void>
 }
@@ -75,6 +77,7 @@ export async function startMaestro(t: Test, uses: MaestroUses): Promise<MaestroP
     fetch(`${base}${path}`, { ...init, headers: { authorization: `Bearer ${token}`, ...init.headers } })
   return {
     pid: child.pid ?? 0,
+    gone: ended,
     url,
     token,
     log: () => log,
