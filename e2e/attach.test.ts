@@ -147,14 +147,18 @@ test('a run that has ended is shown, and its outcome is the exit code', async (t
   t.equal((await system.codegen(['attach', id])).code, 130)
 })
 
+async function letterOfTwoRuns(): Promise<string | undefined> {
+  const runs = toLines((await system.codegen(['runs', '--json'])).stdout)
+  const letters = runs.map((run) => ('generation_id' in run ? String(run.generation_id).slice(0, 1) : ''))
+  return letters.find((letter, index) => letters.indexOf(letter) !== index)
+}
+
 test('an id that is no run, or the beginning of several, is one sentence', async (t) => {
   const unknown = await system.codegen(['attach', 'zzzz'])
   t.match(unknown, { code: 1, stdout: '', stderr: /^codegen: There is no run zzzz; `codegen runs` lists them\.\n$/ })
-  const ids = toLines((await system.codegen(['runs', '--json'])).stdout).map((run) =>
-    'generation_id' in run ? String(run.generation_id) : '',
-  )
-  const shared = ids.map((id) => id.slice(0, 1)).find((letter, index, all) => all.indexOf(letter) !== index) ?? ''
-  t.not(shared, '', 'two runs begin alike')
+  // Ids are random and begin with one of sixteen letters.
+  let shared: string | undefined
+  while ((shared = await letterOfTwoRuns()) === undefined) await system.codegen(['--auto', 'greet'])
   const ambiguous = await system.codegen(['attach', shared])
   t.match(ambiguous, {
     code: 2,

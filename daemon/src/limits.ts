@@ -67,7 +67,8 @@ export const limits = {
 
   /** The journal is rewritten when it is this long and twice as long as after its last rewriting. */
   journalBytesMax: 16 * 1024 * 1024,
-  /** Read at once of what others write to it. */
+  /** How often it is looked for what others write to it, besides being watched; and what is read at once. */
+  journalLookMs: 500,
   journalPieceBytes: 64 * 1024,
   /** How often it is looked whether a codegend that holds calls is still there; and how long it may hold one: longer than any call takes. */
   holderCheckMs: 500,
@@ -132,9 +133,8 @@ export const limits = {
   clientBufferBytesMax: 8 * 1024 * 1024,
   /** How long whoever listens on our socket already may take to say who it is. */
   whoIsFirstMs: 2_000,
-  /** How long a codegend that is asked to hand over may take: its Maestro leaves first. Then how long whoever asked may take to be ready. */
+  /** How long a codegend that is asked to hand over may take: its Maestro leaves first. */
   handOverMsMax: 20_000,
-  takeOverMsMax: 10_000,
   /** How long the login service's codegend finishes what runs before it ends it; with the rest of its leaving below the unit's TimeoutStopSec. */
   serviceLeaveMsMax: 20_000,
   /** How often two daemons that start at once may step back for each other. */

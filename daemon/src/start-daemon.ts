@@ -6,6 +6,7 @@ import { isProcessAlive } from '#hands/process-stat'
 import { parseTarget } from '#link/target'
 import type { Target } from '#link/target'
 import { startLocalServer } from '#local/server'
+import type { LocalServer } from '#local/server'
 import { takeOver } from '#local/take-over'
 import type { HandedOver } from '#local/take-over'
 import { privateMaestroUrl, startPrivateMaestro } from '#maestro/private-maestro'
@@ -16,6 +17,7 @@ import type { Parts } from './compose.ts'
 import { loadConfig } from './config.ts'
 import type { Config, Environment } from './config.ts'
 import { becomeMainProcess } from '#service/become-main-process'
+import { limits } from './limits.ts'
 import { createLeaving } from './leaving.ts'
 import type { Leaving } from './leaving.ts'
 import { openLog } from './log.ts'
@@ -54,20 +56,21 @@ export async function startDaemon(environment: Environment, { takesOver = false 
   let parts: Parts | undefined
   const leaving = createLeaving({ parts: () => parts, server: () => server, traces, log })
   const { handOver, ...ways } = leaving
-  const earlier = takesOver ? await takeOverFrom({ socketPath, version, home, target, log }) : undefined
-
-  const server = await startLocalServer({
-    socketPath,
-    isOwnFolder: isDefault,
-    version,
-    daemon: {
-      ...toLateDaemon(() => parts?.daemon),
-      shutdown: () => void leaving.stop('a client asked for it'),
-      handOver,
-      logs: { last: (count, filter) => readLastLines(logFile, count, filter), subscribe: log.subscribe },
-    },
-    log,
-  })
+  const serve = (): Promise<LocalServer> =>
+    startLocalServer({
+      socketPath,
+      isOwnFolder: isDefault,
+      version,
+      daemon: {
+        ...toLateDaemon(() => parts?.daemon),
+        shutdown: () => void leaving.stop('a client asked for it'),
+        handOver,
+        logs: { last: (count, filter) => readLastLines(logFile, count, filter), subscribe: log.subscribe },
+      },
+      log,
+    })
+  const taking = { socketPath, version, home, target, log }
+  const { server, earlier } = takesOver ? await takePlace(serve, taking) : { server: await serve(), earlier: undefined }
   // No client is served before this turn of the event loop has ended.
   const maestro = given ? undefined : startPrivateMaestro({ home, environment: config.maestroEnvironment, log })
   try {
@@ -86,12 +89,26 @@ export async function startDaemon(environment: Environment, { takesOver = false 
 
 type Taking = { socketPath: string; version: string; home: string; target: Target; log: Log }
 
-/** What would keep this codegend from running is found before the other one is asked. */
-async function takeOverFrom({ socketPath, version, home, target, log }: Taking): Promise<HandedOver | undefined> {
+type Place = { readonly server: LocalServer; readonly earlier: HandedOver | undefined }
+
+/**
+ * Serves in the place of the codegend that runs. What would keep this one from running is found before that one is asked; where yet another one was quicker, that one
+ * is asked in its turn.
+ */
+async function takePlace(serve: () => Promise<LocalServer>, taking: Taking): Promise<Place> {
+  const { socketPath, version, home, target, log } = taking
   checkJournalOf(home, target.shown)
-  const earlier = await takeOver(socketPath, version, (pid) => isProcessAlive({ pid }))
-  if (earlier) log.info('took over', { from: earlier.pid, callsOpen: earlier.callsOpen })
-  return earlier
+  for (let tries = 1; ; tries += 1) {
+    const earlier = await takeOver(socketPath, version, (pid) => isProcessAlive({ pid }))
+    if (earlier) log.info('took over', { from: earlier.pid, callsOpen: earlier.callsOpen })
+    try {
+      return { server: await serve(), earlier }
+    } catch (failure) {
+      earlier?.release()
+      const wasLate = failure instanceof Failure && failure.code === 'client.busy'
+      if (!wasLate || tries >= limits.claimSocketTriesMax) throw failure
+    }
+  }
 }
 
 /** Systemd is told before the earlier one may leave: it must not take that for the end of all. */

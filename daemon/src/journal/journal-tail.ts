@@ -1,4 +1,5 @@
 import { closeSync, openSync, readSync, watch } from 'node:fs'
+import type { FSWatcher } from 'node:fs'
 import { limits } from '#limits'
 import { parseLine } from './entry.ts'
 import type { JournalEntry } from './entry.ts'
@@ -11,7 +12,7 @@ export type JournalTail = {
   stop(): void
 }
 
-/** Tells of each whole line after the first `from` bytes, in order: soon after it was written, and at the latest when asked to read. */
+/** Tells of each whole line after the first `from` bytes, in order: soon after it was written, and at the latest after limits.journalLookMs. */
 export function followJournal(path: string, from: number, take: (entry: JournalEntry) => void): JournalTail {
   const descriptor = openSync(path, 'r')
   let readTo = from
@@ -39,16 +40,28 @@ export function followJournal(path: string, from: number, take: (entry: JournalE
     for (const content of lines.map(parseLine)) if (isEntry(content)) take(content)
   }
 
-  // A change that is not told of is found by whoever asks.
-  const watcher = watch(path, read)
-  watcher.on('error', () => watcher.close())
+  // Where the system does not tell of changes, or of some only, they are found by looking.
+  const watcher = watchIfPossible(path, read)
+  const timer = setInterval(read, limits.journalLookMs)
   return {
     read,
     stop() {
       if (isStopped) return
       isStopped = true
-      watcher.close()
+      watcher?.close()
+      clearInterval(timer)
       closeSync(descriptor)
     },
+  }
+}
+
+function watchIfPossible(path: string, changed: () => void): FSWatcher | undefined {
+  try {
+    const watcher = watch(path, changed)
+    watcher.on('error', () => watcher.close())
+    return watcher
+  } catch {
+    // The system has no watches left.
+    return undefined
   }
 }
