@@ -237,7 +237,7 @@ if (services) {
     proxy.refuse()
     t.match(await untilReady(a, 503), { failing: ['postgres'] })
     answer(executor, call, 'made it')
-    t.equal((await a.fetch(`/v1/runs/${id}/events`)).status, 503)
+    t.equal((await a.fetch(`/v1/runs/${id}`)).status, 503, 'who asks over HTTP is told so soon')
     proxy.accept()
     t.match(await executor.receive('run_finished'), { status: 'completed' }, 'on the same connection')
     t.match(await untilReady(a, 200), { status: 'ready' })

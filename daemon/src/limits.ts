@@ -102,6 +102,8 @@ export const limits = {
 
   /** How long one dial may take until Maestro has said welcome. */
   dialMsMax: 15_000,
+  /** The first dial after a link was lost waits so long for a server, each further one twice as long: one that hangs is soon left for another. */
+  dialMsMin: 3_000,
   /** A link that held this long was a good one: the next dials begin anew with short pauses. */
   linkSteadyMs: 1_000,
   /** A server that welcomed and was gone soon is there all the same: it counts as so many failed dials at the most. */

@@ -5,7 +5,12 @@ import type { Loss } from './world.ts'
 export type Gaps = { readonly [Kind in Loss['kind'] | 'outage' | 'other']: Gap[] }
 
 /** One of them, and where. */
-export type Gap = { readonly ms: number; readonly run: string; readonly position: number; readonly at: number }
+export type Gap = {
+  readonly ms: number
+  readonly run: string
+  readonly position: number
+  /** Since the trial began. */ readonly at: number
+}
 
 export function noGaps(): Gaps {
   return { replica: [], drain: [], cut: [], daemon: [], freeze: [], outage: [], other: [] }
@@ -19,7 +24,7 @@ export function noGaps(): Gaps {
 export function addGaps(
   gaps: Gaps,
   { entries, executorId, run }: { entries: readonly LoggedEntry[]; executorId: string; run: string },
-  of: { losses: readonly Loss[]; outages: readonly { from: number; to: number }[] },
+  of: { startedAt: number; losses: readonly Loss[]; outages: readonly { from: number; to: number }[] },
 ): void {
   let owner = entries[0]
   for (const entry of entries) {
@@ -32,7 +37,7 @@ export function addGaps(
     const kind = worst.find((candidate) => losses.some((loss) => loss.kind === candidate))
     // A pause alone takes nothing away; what was lost after it does.
     const first = losses.find((loss) => loss.kind !== 'freeze') ?? losses[0]
-    const gap = { ms: first ? entry.at - first.at : 0, run, position: entry.position, at: entry.at }
+    const gap = { ms: first ? entry.at - first.at : 0, run, position: entry.position, at: entry.at - of.startedAt }
     const wasOut = first && of.outages.some(({ from, to }) => from < entry.at && to > first.at)
     gaps[wasOut ? 'outage' : (kind ?? 'other')].push(gap)
   }

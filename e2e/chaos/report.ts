@@ -88,5 +88,8 @@ function seconds(ms: number): string {
 
 function longest(gaps: readonly Gap[]): string {
   const worst = gaps.toSorted((a, b) => b.ms - a.ms).slice(0, 5)
-  return worst.map(({ ms, run, position }) => `${seconds(ms)} in ${run} at ${position}`).join(', ') || 'none'
+  return (
+    worst.map(({ ms, run, position, at }) => `${seconds(ms)} in ${run} at ${position} (${seconds(at)})`).join(', ') ||
+    'none'
+  )
 }

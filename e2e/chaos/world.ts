@@ -50,6 +50,8 @@ export type World = {
   /** To the database, past the proxy. */
   readonly database: pg.Client
   readonly losses: Loss[]
+  /** Milliseconds since 1970. */
+  readonly startedAt: number
   /** Times at which no run can be taken over: no replica, or no Postgres. */
   readonly outages: { from: number; to: number }[]
   note(text: string): void
@@ -75,10 +77,10 @@ export type WorldSize = {
 export async function createWorld(size: WorldSize, random: Random): Promise<World> {
   const folder = await mkdtemp(join(tmpdir(), 'chaos-'))
   const token = randomBytes(32).toString('hex')
-  const startedAt = performance.now()
+  const startedAt = Date.now()
   const logFile = join(folder, 'chaos.log')
   const note = (text: string): void =>
-    void appendFile(logFile, `${((performance.now() - startedAt) / 1_000).toFixed(3)} ${text}\n`)
+    void appendFile(logFile, `${((Date.now() - startedAt) / 1_000).toFixed(3)} ${text}\n`)
   const model = await startScriptedModel({ scenario })
   const redis = await startRedis()
   const { url: databaseUrl, drop } = await makeDatabase()
@@ -196,6 +198,7 @@ export async function createWorld(size: WorldSize, random: Random): Promise<Worl
     redis,
     database,
     losses,
+    startedAt,
     outages,
     note,
     lose: (loss) => void losses.push({ at: Date.now(), ...loss }),

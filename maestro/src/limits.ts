@@ -43,6 +43,8 @@ export const limits = {
   postgresStatementMs: 30_000,
   /** A statement that Postgres could not take is tried again this long before the run is let go. */
   postgresRetryMsMax: 60_000,
+  /** The same where a person waits for the answer. */
+  postgresHurriedMsMax: 2_000,
   postgresConnectionsMax: 10,
   redisConnectMs: 5_000,
 

@@ -77,11 +77,11 @@ export async function startMaestro(config: Config, log: Log): Promise<Maestro> {
   const { door, token, tokenFile } = await openAccess(config, warn, stack)
   const app = createApp({
     door,
-    runs: createRunList(database),
-    executors: createExecutorList(database),
+    runs: createRunList(database.hurried),
+    executors: createExecutorList(database.hurried),
     log: runLog,
     bus,
-    store,
+    store: createExecutorStore(database.hurried, server),
     presence,
     ready: [...storeChecks, ...eventChecks, communicator.ready],
     looks: [{ name: 'model', look: (signal) => model.describe(signal) }, ...storeLooks, ...eventLooks],

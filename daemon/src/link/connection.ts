@@ -3,7 +3,6 @@ import { limits as protocolLimits } from '@codegen/protocol/limits'
 import { closeCodes, readMaestroFrame } from '@codegen/protocol/wire'
 import type { ExecutorFrame, Handshake, MaestroFrame, Welcome } from '@codegen/protocol/wire'
 import type { RawData, WebSocket } from 'ws'
-import { limits } from '#limits'
 import { watchHeartbeat } from './heartbeat.ts'
 import { sendFrame } from './send.ts'
 
@@ -38,7 +37,7 @@ export type ConnectionEvents = {
  */
 export function serveConnection(
   socket: WebSocket,
-  handshake: Handshake,
+  { handshake, patienceMs }: { handshake: Handshake; patienceMs: number },
   events: ConnectionEvents,
 ): Promise<ConnectionEnd> {
   const { promise, resolve } = Promise.withResolvers<ConnectionEnd>()
@@ -51,7 +50,7 @@ export function serveConnection(
   const givenUp = setTimeout(() => {
     said = { failure: new Failure('server.unreachable', 'Maestro took the connection but did not say welcome.') }
     socket.terminate()
-  }, limits.dialMsMax)
+  }, patienceMs)
 
   function receive(frame: MaestroFrame): void {
     if (frame.type === 'error' && frame.payload.fatal) said = toSaid(frame.payload)

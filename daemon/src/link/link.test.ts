@@ -11,7 +11,7 @@ import fc from 'fast-check'
 import { test } from 'tap'
 import type { Test } from 'tap'
 import { limits } from '#limits'
-import { backOffMs } from './back-off.ts'
+import { backOffMs, dialPatienceMs } from './back-off.ts'
 import { fitFrame } from './fit-frame.ts'
 import { loadIdentity } from './identity.ts'
 import { nextDial } from './next-dial.ts'
@@ -39,6 +39,11 @@ test('pauses between dials grow to 30 s with full jitter, and the first is withi
       return waitMs >= 0 && waitMs <= bound && Math.abs(waitMs - bound * random) <= 1
     }),
   )
+  t.end()
+})
+
+test('a server that hangs is soon left for another, and given its time after that', (t) => {
+  t.strictSame([0, 1, 2, 3, 99].map(dialPatienceMs), [3_000, 6_000, 12_000, 15_000, 15_000])
   t.end()
 })
 

@@ -7,6 +7,7 @@ import type { Log } from '#log'
 import { limits } from '#limits'
 import { serveConnection } from './connection.ts'
 import type { Connection } from './connection.ts'
+import { dialPatienceMs } from './back-off.ts'
 import { dial } from './dial.ts'
 import type { Identity } from './identity.ts'
 import { createLinkStates } from './link-state.ts'
@@ -93,7 +94,9 @@ async function keepConnected(parts: Parts): Promise<void> {
   for (let failures = 0; !stopping.aborted;) {
     states.become({ kind: 'connecting' })
     const dialledAt = performance.now()
-    const end = await connectOnce(parts).catch((error: unknown): Ended => ({ failure: toFailure(error) }))
+    const end = await connectOnce(parts, dialPatienceMs(failures)).catch((error: unknown): Ended => ({
+      failure: toFailure(error),
+    }))
     if (stopping.aborted) break
     const next = nextDial(end, { failures, livedMs: performance.now() - dialledAt, random: Math.random() })
     failures = next.failures
@@ -110,29 +113,33 @@ async function keepConnected(parts: Parts): Promise<void> {
 type Ended = DialEnd
 
 /** Resolves when the link is over. Fails where it could not be made. */
-async function connectOnce(parts: Parts): Promise<Ended> {
+async function connectOnce(parts: Parts, patienceMs: number): Promise<Ended> {
   const { identity, states, stopping, log } = parts
   const access = await parts.access(stopping)
   const { shown } = access.target
-  const { socket, level } = await dial(access, stopping)
+  const { socket, level } = await dial({ ...access, patienceMs }, stopping)
   if (level === 0) {
     socket.close(closeCodes.done)
     log.info('the server speaks only the first protocol', { server: shown })
     return serveSeed(access, parts)
   }
-  const end = await serveConnection(socket, parts.handshake(identity.epochOf(shown)), {
-    welcomed(connection) {
-      const { epoch } = connection.welcome
-      reach('welcome-received')
-      identity.saveEpoch(shown, epoch)
-      reach('welcomed')
-      log.info('connected', { server: shown, epoch })
-      parts.connected(connection)
-      states.become({ kind: 'connected', level, epoch, connection })
+  const end = await serveConnection(
+    socket,
+    { handshake: parts.handshake(identity.epochOf(shown)), patienceMs },
+    {
+      welcomed(connection) {
+        const { epoch } = connection.welcome
+        reach('welcome-received')
+        identity.saveEpoch(shown, epoch)
+        reach('welcomed')
+        log.info('connected', { server: shown, epoch })
+        parts.connected(connection)
+        states.become({ kind: 'connected', level, epoch, connection })
+      },
+      frame: parts.frame,
+      broke: (error) => log.error('a message of Maestro could not be handled', error),
     },
-    frame: parts.frame,
-    broke: (error) => log.error('a message of Maestro could not be handled', error),
-  })
+  )
   parts.disconnected()
   if (end.epoch !== undefined) identity.saveEpoch(shown, end.epoch)
   return end

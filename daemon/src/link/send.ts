@@ -11,15 +11,20 @@ import type { Target } from './target.ts'
 // The only place from which bytes leave for Maestro: the dial, the frames, the HTTP requests. The token goes into a header of the dial and of the
 // requests and nowhere else.
 
-export type Access = { readonly target: Target; readonly token: string | undefined }
+export type Access = {
+  readonly target: Target
+  readonly token: string | undefined
+  /** How long a dial waits for its answer; limits.dialMsMax when left out. */
+  readonly patienceMs?: number
+}
 
 /** Begins to dial. Frames above the limit close the socket with 1009; nothing is compressed. */
-export function dialSocket({ target, token }: Access): WebSocket {
+export function dialSocket({ target, token, patienceMs = limits.dialMsMax }: Access): WebSocket {
   return new WebSocket(target.socketUrl, {
     headers: authorization(token),
     perMessageDeflate: false,
     maxPayload: protocolLimits.messageBytesMax,
-    handshakeTimeout: limits.dialMsMax,
+    handshakeTimeout: patienceMs,
     followRedirects: false,
     // Said in so many words: no variable of the environment turns it off.
     rejectUnauthorized: true,

@@ -1,6 +1,6 @@
 import type { AbandonedEnd, AbandonedRuns, EndedRun, EndsAbandoned } from '#executors/ports'
 import type { RunKey } from '#runs/ports'
-import type { Database, Query } from './database.ts'
+import type { Query, Statements } from './database.ts'
 import { toAppendStatement } from './run-log.ts'
 import { toSavedEntry } from './saved-entry.ts'
 import type { LogRow } from './saved-entry.ts'
@@ -36,7 +36,7 @@ type RunRow = {
 }
 
 /** Ends runs that nobody came back for; see ExecutorStore.endAbandoned. */
-export function endAbandoned(database: Database, ends: EndsAbandoned): Promise<AbandonedRuns> {
+export function endAbandoned(database: Statements, ends: EndsAbandoned): Promise<AbandonedRuns> {
   const { afterMs, except, runsMax } = ends
   return database.transaction(async (query) => {
     const locked = await query<RunRow>({ text: lockSql, values: [afterMs, except, runsMax] })

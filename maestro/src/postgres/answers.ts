@@ -2,7 +2,7 @@ import { Type } from 'typebox'
 import { Compile } from 'typebox/compile'
 import { limits } from '#limits'
 import type { AnswerCommand, AnswerOutcome } from '#executors/ports'
-import type { Database } from './database.ts'
+import type { Statements } from './database.ts'
 
 /**
  * A question is the newest `approval_requested` of its call, and open until an entry after it says otherwise. Entries are found by the text of their
@@ -35,7 +35,7 @@ const optionsReader = Compile(Type.Object({ options: Type.Array(Type.Object({ id
 type QuestionRow = { finished: boolean; repeated: boolean; waiting: number; question: string | null; answered: boolean }
 
 /** Writes an answer; see ExecutorStore.answer. */
-export async function writeAnswer(database: Database, answer: AnswerCommand): Promise<AnswerOutcome> {
+export async function writeAnswer(database: Statements, answer: AnswerCommand): Promise<AnswerOutcome> {
   const { teamId, generationId, clientRef, toolId, optionId, by } = answer
   const key = [teamId, generationId, clientRef]
   const refusal = await judge(database, answer)
@@ -48,7 +48,7 @@ export async function writeAnswer(database: Database, answer: AnswerCommand): Pr
 }
 
 /** What becomes of an answer, unless it is to be written. */
-async function judge(database: Database, answer: AnswerCommand): Promise<AnswerOutcome | undefined> {
+async function judge(database: Statements, answer: AnswerCommand): Promise<AnswerOutcome | undefined> {
   const { teamId, generationId, clientRef, toolId, optionId } = answer
   const values = [teamId, generationId, clientRef, `"tool_id":${JSON.stringify(toolId)}`]
   const [row] = (await database.query<QuestionRow>({ text: questionSql, values })).rows

@@ -1,7 +1,7 @@
 import { reach } from '#crash-points'
 import type { Claim, ClaimedRun, ExecutorRecord } from '#executors/ports'
 import type { RunKey } from '#runs/ports'
-import type { Database, Query } from './database.ts'
+import type { Query, Statements } from './database.ts'
 
 const raiseSql = `
 UPDATE executors
@@ -49,7 +49,7 @@ type RunRow = { generation_id: string; session_id: string; client_ref: string; l
  * Raises the executor's epoch by compare-and-set and gives all its open runs the new one, in one transaction: from its commit on, whoever held
  * them before cannot append. Runs are locked in the order of their ids, so that two claims cannot wait for each other.
  */
-export function claimExecutor(database: Database, start: ClaimStart): Promise<Claim> {
+export function claimExecutor(database: Statements, start: ClaimStart): Promise<Claim> {
   return database.transaction(async (query) => {
     const epoch = await raiseEpoch(query, start)
     if (typeof epoch !== 'number') return epoch
@@ -70,7 +70,7 @@ export function claimExecutor(database: Database, start: ClaimStart): Promise<Cl
 
 /** Makes a connection the owner of a queued run that has a log; see ExecutorStore.claimQueued. */
 export async function claimQueued(
-  database: Database,
+  database: Statements,
   { teamId, generationId }: RunKey,
   owner: { executorId: string; epoch: number; server: string },
 ): Promise<ClaimedRun | undefined> {

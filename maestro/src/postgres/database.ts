@@ -3,12 +3,18 @@ import pg from 'pg'
 import type { PoolConfig, QueryConfig, QueryResult, QueryResultRow } from 'pg'
 import { limits } from '#limits'
 
-/** Maestro's connections to Postgres. */
-export type Database = {
-  /** Runs one statement. A lost connection is tried again until limits.postgresRetryMsMax; then it fails with postgres.unreachable. */
+/** What may be asked of Postgres. */
+export type Statements = {
+  /** Runs one statement. A lost connection is tried again for a while; then it fails with postgres.unreachable. */
   query<Row extends QueryResultRow>(statement: Statement, options?: QueryOptions): Promise<QueryResult<Row>>
   /** Runs statements in one transaction on one connection; it is rolled back when `work` throws. Not tried again. */
   transaction<Result>(work: (query: Query) => Promise<Result>): Promise<Result>
+}
+
+/** Maestro's connections to Postgres: a lost one is tried again for limits.postgresRetryMsMax. */
+export type Database = Statements & {
+  /** The same connections where a person waits for the answer: tried again for limits.postgresHurriedMsMax. */
+  readonly hurried: Statements
   /** Connections of the pool right now, and statements that wait for one. */
   connections(): { readonly total: number; readonly idle: number; readonly waiting: number }
   close(): Promise<void>
@@ -36,28 +42,34 @@ export function openDatabase(connection: PoolConfig, warn: (message: string) => 
   })
   pool.on('error', (error) => warn(`Postgres closed an idle connection: ${error.message}`))
   const run: Query = (statement) => pool.query(statement)
+  const queryFor =
+    (retryMsMax: number): Database['query'] =>
+    (statement, options = {}) =>
+      retried(() => run(statement), { warn, retryMsMax, ...options })
+  const transaction: Database['transaction'] = async (work) => {
+    const client = await pool.connect().catch((cause: unknown) => {
+      throw unreachable(cause)
+    })
+    let broken: Error | undefined
+    try {
+      await client.query('BEGIN')
+      const result = await work((statement) => client.query(statement))
+      await client.query('COMMIT')
+      return result
+    } catch (thrown) {
+      await client.query('ROLLBACK').catch((error: Error) => {
+        broken = error
+      })
+      throw isConnectionFault(thrown) ? unreachable(thrown) : thrown
+    } finally {
+      client.release(broken)
+    }
+  }
 
   return {
-    query: (statement, options = {}) => retried(() => run(statement), { warn, ...options }),
-    async transaction(work) {
-      const client = await pool.connect().catch((cause: unknown) => {
-        throw unreachable(cause)
-      })
-      let broken: Error | undefined
-      try {
-        await client.query('BEGIN')
-        const result = await work((statement) => client.query(statement))
-        await client.query('COMMIT')
-        return result
-      } catch (thrown) {
-        await client.query('ROLLBACK').catch((error: Error) => {
-          broken = error
-        })
-        throw isConnectionFault(thrown) ? unreachable(thrown) : thrown
-      } finally {
-        client.release(broken)
-      }
-    },
+    query: queryFor(limits.postgresRetryMsMax),
+    transaction,
+    hurried: { query: queryFor(limits.postgresHurriedMsMax), transaction },
     connections: () => ({ total: pool.totalCount, idle: pool.idleCount, waiting: pool.waitingCount }),
     close: () => pool.end(),
   }
@@ -73,10 +85,10 @@ function parserOf(oid: number, format: 'text' | 'binary' | undefined): unknown {
   return pg.types.getTypeParser(oid, format ?? 'text')
 }
 
-type Retry = QueryOptions & { readonly warn: (message: string) => void }
+type Retry = QueryOptions & { readonly warn: (message: string) => void; readonly retryMsMax: number }
 
 async function retried<Result>(attempt: () => Promise<Result>, retry: Retry): Promise<Result> {
-  const until = performance.now() + limits.postgresRetryMsMax
+  const until = performance.now() + retry.retryMsMax
   for (let waitMs = 50; ; waitMs = Math.min(waitMs * 2, 2_000)) {
     try {
       return await attempt()
@@ -101,11 +113,11 @@ function unreachable(cause: unknown): Failure {
   )
 }
 
-/** Classes 08 (connection), 57P (shutdown, crash) and 53 (no room) of SQLSTATE, or an error of the socket itself. */
+/** Classes 08 (connection), 57 (shutdown, crash, a statement that took too long) and 53 (no room) of SQLSTATE, or an error of the socket itself. */
 function isConnectionFault(thrown: unknown): boolean {
   if (!(thrown instanceof Error)) return false
   const code = 'code' in thrown && typeof thrown.code === 'string' ? thrown.code : ''
-  if (/^(08|57P|53)/.test(code)) return true
+  if (/^(08|57|53)/.test(code)) return true
   if (/^(ECONN|EPIPE|ENOENT|ETIMEDOUT|EAI_|EHOST|ENET)/.test(code)) return true
   return code === '' && /terminat|timeout|not queryable|closed/i.test(thrown.message)
 }

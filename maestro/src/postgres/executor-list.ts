@@ -1,5 +1,5 @@
 import type { ExecutorList, ListedExecutor } from '#executors/ports'
-import type { Database } from './database.ts'
+import type { Statements } from './database.ts'
 
 const columns = `
 executor_id, name, version, os, arch, level, tools,
@@ -19,7 +19,7 @@ SELECT ${columns} FROM executors
 const findSql = `SELECT ${columns} FROM executors WHERE team_id = $1 AND executor_id = $2`
 
 /** Executors as Postgres knows them; who is connected is presence's to say. */
-export function createExecutorList(database: Database): ExecutorList {
+export function createExecutorList(database: Statements): ExecutorList {
   return {
     async list(teamId, { limit, after }) {
       const values = [teamId, after ?? null, limit + 1]

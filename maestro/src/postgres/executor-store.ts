@@ -2,7 +2,7 @@ import type { Claim, ExecutorRecord, ExecutorStore, NewRun, NewRunOutcome } from
 import { endAbandoned } from './abandoned-runs.ts'
 import { writeAnswer } from './answers.ts'
 import { claimExecutor, claimQueued } from './claim.ts'
-import type { Database } from './database.ts'
+import type { Statements } from './database.ts'
 import { commandsOf, writeCommand } from './inbox.ts'
 import { loadRun } from './load-run.ts'
 import { abandonedStarts, endQueued, queuedStart, queuedStarts, queueStart } from './queued-runs.ts'
@@ -55,7 +55,7 @@ SELECT log.generation_id, log.position, log.type, log.payload, CASE WHEN log.pos
 const standingSql = `SELECT finished_at IS NOT NULL AS ended FROM runs WHERE team_id = $1 AND generation_id = $2 AND executor_id = $3`
 
 /** Executors, their runs and inboxes in Postgres. `server` names this replica in `claimed` entries. */
-export function createExecutorStore(database: Database, server: string): ExecutorStore {
+export function createExecutorStore(database: Statements, server: string): ExecutorStore {
   return {
     claim: (executor: ExecutorRecord, namedEpoch): Promise<Claim> =>
       claimExecutor(database, { executor, namedEpoch, server }),
@@ -90,7 +90,7 @@ export function createExecutorStore(database: Database, server: string): Executo
   }
 }
 
-async function startRun(database: Database, run: NewRun): Promise<NewRunOutcome> {
+async function startRun(database: Statements, run: NewRun): Promise<NewRunOutcome> {
   const { rowCount } = await database.query({ name: 'start', text: startSql, values: startValues(run) })
   if (rowCount && rowCount > 0) return { kind: 'started' }
   // Whoever took it up or ended it, this connection does not drive it.

@@ -1,13 +1,13 @@
 import { Failure } from '@codegen/protocol/failure'
 import type { RunKey } from '#runs/ports'
-import type { Database } from './database.ts'
+import type { Statements } from './database.ts'
 
 const findSql = `
 SELECT team_id, generation_id FROM runs
  WHERE ($1::text IS NULL OR team_id = $1) AND starts_with(generation_id, $2) ORDER BY generation_id <> $2, generation_id, team_id LIMIT 3`
 
 /** The one run whose id is this or begins so, of any team or of one. Fails with run.unknown where there is none, or more than one. */
-export async function findRun(database: Database, idStart: string, team: string | undefined): Promise<RunKey> {
+export async function findRun(database: Statements, idStart: string, team: string | undefined): Promise<RunKey> {
   // Asked by a command that looks once: a database that is not there is told at once.
   const signal = AbortSignal.abort()
   const values = [team ?? null, idStart]

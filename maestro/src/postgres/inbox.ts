@@ -5,7 +5,7 @@ import { reach } from '#crash-points'
 import type { AnswerCommand, CommandOutcome, InboxCommand } from '#executors/ports'
 import type { RunKey } from '#runs/ports'
 import { answerReader } from './answers.ts'
-import type { Database } from './database.ts'
+import type { Statements } from './database.ts'
 import { inputReader } from './run-log.ts'
 
 /**
@@ -40,7 +40,7 @@ const cancelReader = Compile(Type.Object({ reason: Type.String(), by: Type.Strin
 
 /** Writes a command; see ExecutorStore.command. */
 export async function writeCommand(
-  database: Database,
+  database: Statements,
   command: Exclude<InboxCommand, AnswerCommand>,
   executorId: string | undefined,
 ): Promise<CommandOutcome> {
@@ -78,7 +78,7 @@ function isDoubleKey(thrown: unknown): boolean {
 
 /** Commands that wait; see ExecutorStore.commandsOf. */
 export async function commandsOf(
-  database: Database,
+  database: Statements,
   keys: readonly RunKey[],
   held: readonly string[],
 ): Promise<readonly InboxCommand[]> {

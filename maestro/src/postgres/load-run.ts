@@ -2,7 +2,7 @@ import { Failure } from '@codegen/protocol/failure'
 import type { SavedEntry } from '#runs/log-entry'
 import type { LoadedRun, RunKey } from '#runs/ports'
 import { toWorkedMs } from '#runs/worked-ms'
-import type { Database } from './database.ts'
+import type { Statements } from './database.ts'
 import { toSavedEntry } from './saved-entry.ts'
 import type { LogRow } from './saved-entry.ts'
 
@@ -21,13 +21,13 @@ export type ReadableRun = {
 }
 
 /** A whole run; see ExecutorStore.load. Fails with run.unreadable where an entry cannot be read. */
-export async function loadRun(database: Database, key: RunKey): Promise<LoadedRun> {
+export async function loadRun(database: Statements, key: RunKey): Promise<LoadedRun> {
   const [run, rows] = await Promise.all([readRun(database, key), readLog(database, key)])
   return toLoaded(database, key, { run, rows, entries: rows.map(toSavedEntry) })
 }
 
 /** A run up to the first entry that is missing or cannot be read, which is named. Fails with run.unknown. */
-export async function loadReadable(database: Database, key: RunKey): Promise<ReadableRun> {
+export async function loadReadable(database: Statements, key: RunKey): Promise<ReadableRun> {
   // The row first: a log that grows meanwhile is longer than it says, never shorter.
   const run = await readRun(database, key)
   const rows = await readLog(database, key)
@@ -45,13 +45,13 @@ type RunRow = {
 }
 type TimedRow = LogRow & { at_ms: string }
 
-async function readRun(database: Database, { teamId, generationId }: RunKey): Promise<RunRow> {
+async function readRun(database: Statements, { teamId, generationId }: RunKey): Promise<RunRow> {
   const { rows } = await database.query<RunRow>({ text: runSql, values: [teamId, generationId] })
   if (!rows[0]) throw new Failure('run.unknown', `There is no run ${generationId}.`)
   return rows[0]
 }
 
-async function readLog(database: Database, { teamId, generationId }: RunKey): Promise<TimedRow[]> {
+async function readLog(database: Statements, { teamId, generationId }: RunKey): Promise<TimedRow[]> {
   return (await database.query<TimedRow>({ text: logSql, values: [teamId, generationId] })).rows
 }
 
@@ -75,7 +75,7 @@ function readWhile(
 }
 
 async function toLoaded(
-  database: Database,
+  database: Statements,
   { teamId }: RunKey,
   of: { run: RunRow; rows: readonly TimedRow[]; entries: readonly SavedEntry[] },
 ): Promise<LoadedRun> {

@@ -6,7 +6,7 @@ import type { LogEntry } from '#runs/log-entry'
 import { toListedPrompt } from '#runs/listed-prompt'
 import type { RunKey, RunSummaryChange } from '#runs/ports'
 import { limits } from '#limits'
-import type { Database } from './database.ts'
+import type { Statements } from './database.ts'
 import { toEntryColumns, unfoldEntries } from './run-log.ts'
 
 const queueSql = `
@@ -56,7 +56,7 @@ const startReader = Compile(
 const isMode = Compile(RunModeSchema)
 
 /** Puts a start on record; see ExecutorStore.queue. */
-export async function queueStart(database: Database, start: QueuedStart): Promise<QueueOutcome> {
+export async function queueStart(database: Statements, start: QueuedStart): Promise<QueueOutcome> {
   const { teamId, generationId, sessionId, executorId, clientRef, prompt, cwd, mode, model } = start
   const { by, limits: asked, isContinued } = start
   const payload = JSON.stringify({ prompt, by, limits: asked, isContinued })
@@ -77,7 +77,7 @@ export async function queueStart(database: Database, start: QueuedStart): Promis
 
 /** The starts that wait; see ExecutorStore.queuedStarts. */
 export async function queuedStarts(
-  database: Database,
+  database: Statements,
   executors: readonly { readonly teamId: string; readonly executorId: string }[],
   generationId: string | undefined,
 ): Promise<readonly QueuedStart[]> {
@@ -88,20 +88,20 @@ export async function queuedStarts(
 }
 
 /** The start of one queued run. */
-export async function queuedStart(database: Database, key: RunKey): Promise<QueuedStart | undefined> {
+export async function queuedStart(database: Statements, key: RunKey): Promise<QueuedStart | undefined> {
   const { rows } = await database.query<QueuedRow>({ text: oneSql, values: [key.teamId, key.generationId] })
   return rows.map(toStart)[0]
 }
 
 /** The starts that nobody took up; see ExecutorStore.abandonedStarts. */
-export async function abandonedStarts(database: Database, afterMs: number): Promise<readonly QueuedStart[]> {
+export async function abandonedStarts(database: Statements, afterMs: number): Promise<readonly QueuedStart[]> {
   const { rows } = await database.query<QueuedRow>({ text: abandonedSql, values: [afterMs, limits.startsWaitingMax] })
   return rows.map(toStart)
 }
 
 /** Ends a queued run; see ExecutorStore.endQueued. */
 export async function endQueued(
-  database: Database,
+  database: Statements,
   key: RunKey,
   { entries, end }: { entries: readonly LogEntry[]; end: RunSummaryChange },
 ): Promise<boolean> {

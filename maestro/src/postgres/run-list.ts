@@ -1,5 +1,5 @@
 import type { ListedRun, RunList } from '#runs/ports'
-import type { Database } from './database.ts'
+import type { Statements } from './database.ts'
 
 const columns = `
 generation_id, session_id, executor_id, status, prompt, cwd, mode, model, turns, input_tokens, output_tokens, error, length || '-0' AS last_event_id,
@@ -19,7 +19,7 @@ SELECT ${columns} FROM runs
  WHERE team_id = $1 AND ($2::text IS NULL OR executor_id = $2) AND starts_with(generation_id, $3) LIMIT 2`
 
 /** Lists of runs from Postgres. */
-export function createRunList(database: Database): RunList {
+export function createRunList(database: Statements): RunList {
   return {
     async list(filter, { limit, after }) {
       const { teamId, executorId, sessionId, statuses, since, until, text } = filter

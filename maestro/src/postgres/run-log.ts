@@ -3,7 +3,7 @@ import { Compile } from 'typebox/compile'
 import { InputModeSchema } from '@codegen/protocol/wire'
 import type { PublishedEvent, RunAppend, RunKey, RunLog, WaitingInput } from '#runs/ports'
 import type { LogEntry } from '#runs/log-entry'
-import type { Database, Statement } from './database.ts'
+import type { Statements, Statement } from './database.ts'
 
 /** The rows of four parameters that begin at `$first`, as `toEntryColumns` makes them; `index` counts from 1. */
 export function unfoldEntries(first: number): string {
@@ -42,7 +42,7 @@ const markTakenSql = `
 UPDATE run_inbox SET taken_at = now() WHERE team_id = $1 AND generation_id = $2 AND client_ref = ANY ($3) AND taken_at IS NULL`
 
 /** The log in Postgres. */
-export function createRunLog(database: Database): RunLog {
+export function createRunLog(database: Statements): RunLog {
   return {
     append: (append) => appendEntries(database, append, null),
     async finish({ inputs, ...append }) {
@@ -68,7 +68,7 @@ export function createRunLog(database: Database): RunLog {
 }
 
 /** `inputs`: how many the run has to have been given, or null. */
-async function appendEntries(database: Database, append: RunAppend, inputs: number | null): Promise<boolean> {
+async function appendEntries(database: Statements, append: RunAppend, inputs: number | null): Promise<boolean> {
   let isRetried = false
   const onRetry = (): void => {
     isRetried = true
@@ -84,7 +84,7 @@ export function toAppendStatement(append: RunAppend, inputs: number | null): Sta
   return { name: 'append', text: appendSql, values: [...appendValues(append), inputs] }
 }
 
-async function hasLength(database: Database, append: RunAppend, length: number): Promise<boolean> {
+async function hasLength(database: Statements, append: RunAppend, length: number): Promise<boolean> {
   const { teamId, generationId, epoch } = append
   return (await database.query({ text: lengthSql, values: [teamId, generationId, epoch, length] })).rowCount === 1
 }

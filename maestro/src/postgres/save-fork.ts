@@ -2,7 +2,7 @@ import { Failure } from '@codegen/protocol/failure'
 import type { Fork } from '#runs/fork'
 import { toListedPrompt } from '#runs/listed-prompt'
 import { limits } from '#limits'
-import type { Database } from './database.ts'
+import type { Statements } from './database.ts'
 import { toEntryColumns, unfoldEntries } from './run-log.ts'
 
 const saveSql = `
@@ -25,7 +25,7 @@ SELECT $1, $3, entry.index, entry.type, entry.payload::json, entry.shown, entry.
  * level 1 has this id, or run.busy where too many runs wait for it; nothing is written then.
  */
 export async function saveFork(
-  database: Database,
+  database: Statements,
   fork: Fork,
   of: { teamId: string; executorId: string; prompt: string },
 ): Promise<void> {
@@ -46,7 +46,7 @@ export async function saveFork(
   throw await whyNot(database, { teamId, executorId })
 }
 
-async function whyNot(database: Database, of: { teamId: string; executorId: string }): Promise<Failure> {
+async function whyNot(database: Statements, of: { teamId: string; executorId: string }): Promise<Failure> {
   const { teamId, executorId } = of
   const text = 'SELECT FROM executors WHERE team_id = $1 AND executor_id = $2 AND level = 1'
   const { rowCount } = await database.query({ text, values: [teamId, executorId] })

@@ -1,6 +1,6 @@
 import type { RunFactOf } from '@codegen/protocol/wire'
 import type { RunKey } from '#runs/ports'
-import type { Database } from './database.ts'
+import type { Statements } from './database.ts'
 
 const parkSql = `
 UPDATE runs SET status = 'waiting_executor', parked_at = now(), error = $4
@@ -17,7 +17,7 @@ SELECT $1, $2, length, 'run_finished', $5::json FROM ended`
 
 /** Gives back a run that this release cannot read; see ExecutorStore.setAside. */
 export async function setAside(
-  database: Database,
+  database: Statements,
   { teamId, generationId }: RunKey,
   { epoch, reason }: { epoch: number; reason: string },
 ): Promise<boolean> {
