@@ -135,7 +135,7 @@ async function testTwoReplicas({ databaseUrl, redisUrl }: Services): Promise<voi
       t.equal(run?.['length'], String(rows.length))
     })
 
-    await t.test('from any cursor, on either replica, the facts that follow come, each once', async (t) => {
+    await t.test('R5 from any cursor, on either replica, the facts that follow come, each once', async (t) => {
       const facts = sent.filter(isFact)
       const cursors = sent.filter((_, index) => index % 7 === 0)
       await Promise.all(
@@ -161,50 +161,53 @@ async function testTwoReplicas({ databaseUrl, redisUrl }: Services): Promise<voi
     })
   })
 
-  t.test('a run outlives its server: the other replica goes on with it, and its open call is sent again', async (t) => {
-    const doomed = await startReplica(t)
-    const installation = install()
-    const executor = await dial(t, doomed, installation)
-    const id = await startRun(executor, 'one call')
-    const seen = collect(watchRun(b, id))
-    await answerBootstrap(executor)
-    const call = await executor.receive('run_tool', isShell('make it'))
-    executor.send('tool_output_delta', { ...keyOf(call), stream: 'stdout', chunk: 'begun\n', offset: 0 })
-    await seen.until(({ type }) => type === 'tool_output_delta')
-    await doomed.kill()
-    t.equal((await executor.closed()).code, 1006)
+  t.test(
+    'R3 a run outlives its server: the other replica goes on with it, and its open call is sent again',
+    async (t) => {
+      const doomed = await startReplica(t)
+      const installation = install()
+      const executor = await dial(t, doomed, installation)
+      const id = await startRun(executor, 'one call')
+      const seen = collect(watchRun(b, id))
+      await answerBootstrap(executor)
+      const call = await executor.receive('run_tool', isShell('make it'))
+      executor.send('tool_output_delta', { ...keyOf(call), stream: 'stdout', chunk: 'begun\n', offset: 0 })
+      await seen.until(({ type }) => type === 'tool_output_delta')
+      await doomed.kill()
+      t.equal((await executor.closed()).code, 1006)
 
-    const again = await dial(t, b, installation, { open: [call['tool_id']] })
-    t.match(again.welcome, { epoch: 2, runs: [{ generation_id: id, client_ref: String }] })
-    t.strictSame(await again.receive('run_tool'), call, 'the same call, field by field')
-    for (let repeat = 0; repeat < 10; repeat += 1) answer(again, call, 'made it')
-    const finished = await again.receive('run_finished')
-    t.match(finished, { status: 'completed', summary: 'Done.' })
+      const again = await dial(t, b, installation, { open: [call['tool_id']] })
+      t.match(again.welcome, { epoch: 2, runs: [{ generation_id: id, client_ref: String }] })
+      t.strictSame(await again.receive('run_tool'), call, 'the same call, field by field')
+      for (let repeat = 0; repeat < 10; repeat += 1) answer(again, call, 'made it')
+      const finished = await again.receive('run_finished')
+      t.match(finished, { status: 'completed', summary: 'Done.' })
 
-    const { run, facts } = await readRun(b, id)
-    const whole = await seen.all()
-    t.equal(run['status'], 'completed')
-    t.strictSame(whole.filter(isFact), facts)
-    t.ok(isOrdered(whole), 'who watched saw no gap, no repeat, no step back (R5)')
-    t.match(
-      facts.filter(({ type }) => type === 'claimed').map(({ payload }) => payload),
-      [{ epoch: 2, server: new RegExp(`-${b.pid}-`) }],
-    )
-    const results = facts.filter(({ type, payload }) => type === 'tool_call_finished' && isOf(call)(payload))
-    t.match(
-      results,
-      [{ payload: { status: 'success', result: 'made it' } }],
-      'one result, however often it came (R2, PR-43)',
-    )
-    const ref = `tool_result:${String(call['tool_id'])}`
-    const stored = again.frames.filter(({ type, payload }) => type === 'stored' && payload['ref'] === ref)
-    t.equal(stored.length, 10, 'each of the ten is acknowledged: a daemon may forget it')
-    t.strictSame(
-      eventsOf(again, id),
-      whole.slice(whole.findIndex(({ type }) => type === 'claimed')),
-      'the executor is sent the rest',
-    )
-  })
+      const { run, facts } = await readRun(b, id)
+      const whole = await seen.all()
+      t.equal(run['status'], 'completed')
+      t.strictSame(whole.filter(isFact), facts)
+      t.ok(isOrdered(whole), 'who watched saw no gap, no repeat, no step back (R5)')
+      t.match(
+        facts.filter(({ type }) => type === 'claimed').map(({ payload }) => payload),
+        [{ epoch: 2, server: new RegExp(`-${b.pid}-`) }],
+      )
+      const results = facts.filter(({ type, payload }) => type === 'tool_call_finished' && isOf(call)(payload))
+      t.match(
+        results,
+        [{ payload: { status: 'success', result: 'made it' } }],
+        'one result, however often it came (R2, PR-43)',
+      )
+      const ref = `tool_result:${String(call['tool_id'])}`
+      const stored = again.frames.filter(({ type, payload }) => type === 'stored' && payload['ref'] === ref)
+      t.equal(stored.length, 10, 'each of the ten is acknowledged: a daemon may forget it')
+      t.strictSame(
+        eventsOf(again, id),
+        whole.slice(whole.findIndex(({ type }) => type === 'claimed')),
+        'the executor is sent the rest',
+      )
+    },
+  )
 
   t.test('a call is never sent to another journal: its outcome is unknown, and the model is told so', async (t) => {
     const installation = install()
@@ -260,7 +263,7 @@ async function testTwoReplicas({ databaseUrl, redisUrl }: Services): Promise<voi
     t.equal(third.welcome['epoch'], 3, 'who names the epoch in force is let in')
   })
 
-  t.test('a replica that was stopped for a while cannot write when it goes on (R4)', async (t) => {
+  t.test('R4 a stale server cannot write: one that was stopped for a while, when it goes on', async (t) => {
     const stopped = await startReplica(t)
     const installation = install()
     const first = await dial(t, stopped, installation)

@@ -6,7 +6,7 @@ import { connectClient, newPlace, until } from './test-daemon.ts'
 import type { Place } from './test-daemon.ts'
 import { isAlive, socketOf, started } from './test-process.ts'
 
-test('what was running when it was killed is ended and told as interrupted once it is back (DM-01, R8)', async (t) => {
+test('R8 no orphans: what was running when codegend was killed is ended, and told as interrupted once it is back (DM-01)', async (t) => {
   const place = newPlace(t)
   const maestro = await startTestMaestro(t)
   const first = await started(t, place, maestro)
@@ -45,7 +45,7 @@ test('what was running when it was killed is ended and told as interrupted once 
   t.match((await second.executor.receive('tool_result')).payload, { tool_id: 't-2', status: 'success' })
 })
 
-test('whenever it is killed, no call runs twice and each ends in exactly one outcome (R1)', async (t) => {
+test('R1 a tool call runs at most once and its outcome is told truthfully, whenever codegend is killed', async (t) => {
   const place = newPlace(t)
   const maestro = await startTestMaestro(t)
   const count = 40

@@ -330,7 +330,7 @@ test('no frame is larger than the server takes: a result is cut before (PR-07)',
   for (const frame of executor.frames.slice(1)) t.ok(Buffer.byteLength(JSON.stringify(frame)) <= 2_048)
 })
 
-test('a server that falls silent is given up after two intervals (R11)', async (t) => {
+test('R11 half-open links are found: a server that falls silent is given up after two intervals', async (t) => {
   const { maestro, executor } = await connected(t)
   executor.socket.terminate()
   const silent = await maestro.next()

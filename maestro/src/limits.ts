@@ -4,6 +4,9 @@ export const limits = {
   redisCoalesceMs: 20,
   /** A run's stream in Redis: events kept, and how long after the last. */
   streamEventsMax: 10_000,
+  streamBytesMax: 16 * 1024 * 1024,
+  /** Events that wait for Redis; beyond that they are dropped, and readers find the facts in the log. */
+  redisWaitingBytesMax: 16 * 1024 * 1024,
   streamSecondsMax: 3_600,
 
   /** A reader that has heard nothing for this long looks into the log. */

@@ -148,7 +148,7 @@ test('a call is ended when its time is up', async (t) => {
   )
 })
 
-test('a call ends within its time and 3 s even when its tool does not listen (R7)', async (t) => {
+test('R7 every call ends: within its time and 3 s, even when its tool does not listen', async (t) => {
   const { call } = createTestCalls(t, { tools: { Shell: { run: () => new Promise<never>(() => {}) } } })
   t.match(await call({ ...shell, timeout_ms: 50 }), { status: 'timeout' })
 })

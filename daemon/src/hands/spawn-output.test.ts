@@ -89,7 +89,7 @@ test('a folder that cannot be written to does not stop the command', { skip: pro
   t.match(await run('seq 1 20000', { charactersMax: 1_000 }), { end: { code: 0 }, outputPath: undefined })
 })
 
-test('a flood of output grows the daemon by less than 64 MB, and its file stops growing at the limit', async (t) => {
+test('R6 output floods are bounded: the daemon grows by less than 64 MB, and its file stops growing at the limit', async (t) => {
   const { run } = createWorkshop(t)
   await run('yes | head -c 1000000')
   const before = process.memoryUsage.rss()

@@ -188,7 +188,7 @@ test('a frame never exceeds the limit, and a result that had to be cut is still 
   t.end()
 })
 
-test('whatever the streams do, no viewer misses, repeats or reorders an event (R5)', (t) => {
+test('R5 no gap, repeat or reorder of events, whatever the streams do', (t) => {
   // The events of a run, and a server that begins its stream again wherever it is asked to, with some of the old one still on its way.
   const lengths = fc.array(fc.nat(3), { minLength: 1, maxLength: 6 })
   const acts = fc.array(

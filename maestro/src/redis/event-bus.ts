@@ -18,31 +18,37 @@ type RedisBusPorts = {
 
 /**
  * The event bus over Redis: one stream a run, entries under the events' own ids, trimmed and expiring. It is a cache: what cannot be
- * written is dropped, and readers find the facts in the log. Writes are gathered for limits.redisCoalesceMs.
+ * written is dropped, and readers find the facts in the log. Writes are gathered for limits.redisCoalesceMs; what waits for a slow Redis, and what a run
+ * may take of it, is bounded in bytes.
  */
 export function createRedisBus(ports: RedisBusPorts): RedisBus {
   const { redis, own } = ports
   const reader = new StreamReader(ports)
   let gathered: { stream: string; events: PublishedEvent[] }[] = []
-  let gatheredEvents = 0
+  let gatheredBytes = 0
+  let writingBytes = 0
   let timer: NodeJS.Timeout | undefined
 
   const flush = (): void => {
     timer = undefined
     const batches = gathered
+    const bytes = gatheredBytes
     gathered = []
-    gatheredEvents = 0
-    if (redis.status !== 'ready') return
+    gatheredBytes = 0
+    if (redis.status !== 'ready' || writingBytes > limits.redisWaitingBytesMax) return
+    writingBytes += bytes
     const pipeline = redis.pipeline()
     for (const { stream, events } of batches) {
+      const eventsMax = eventsMaxOf(events)
       for (const event of events) {
-        pipeline.xadd(stream, 'MAXLEN', '~', limits.streamEventsMax, eventIdOf(event), 'event', event.text)
+        pipeline.xadd(stream, 'MAXLEN', '~', eventsMax, eventIdOf(event), 'event', event.text)
       }
       pipeline.expire(stream, limits.streamSecondsMax)
     }
     pipeline
       .exec()
       .catch((thrown: unknown) => ports.warn('Events could not be written to Redis; viewers read the log.', thrown))
+      .finally(() => (writingBytes -= bytes))
   }
 
   return {
@@ -50,9 +56,11 @@ export function createRedisBus(ports: RedisBusPorts): RedisBus {
     publish(key, events) {
       own.publish(key, events)
       gathered.push({ stream: toStream(key), events: [...events] })
-      gatheredEvents += events.length
-      // Whatever Redis does, only so much waits for it.
-      if (gatheredEvents > limits.streamEventsMax) gathered = []
+      for (const { text } of events) gatheredBytes += text.length
+      if (gatheredBytes > limits.redisWaitingBytesMax) {
+        gathered = []
+        gatheredBytes = 0
+      }
       timer ??= setTimeout(flush, limits.redisCoalesceMs)
     },
     subscribe(key, scope, listener) {
@@ -70,6 +78,12 @@ export function createRedisBus(ports: RedisBusPorts): RedisBus {
       reader.close()
     },
   }
+}
+
+/** A stream of big events keeps fewer of them. */
+function eventsMaxOf(events: readonly PublishedEvent[]): number {
+  const longest = events.reduce((longestYet, { text }) => Math.max(longestYet, text.length), 1)
+  return Math.min(limits.streamEventsMax, Math.ceil(limits.streamBytesMax / longest))
 }
 
 /** The name of a run's stream. */
