@@ -453,6 +453,12 @@ async function testTwoReplicas({ databaseUrl, redisUrl }: Services): Promise<voi
     const call = await owner.receive('run_tool')
     answer(owner, call, 'x')
     await owner.receive('stored')
+    owner.send('subscribe', { generation_id: id, after: '9999-0' })
+    t.match(
+      await owner.receive('error'),
+      { code: 'request.invalid', ref: `subscribe:${id}`, fatal: false, message: /9999-0/ },
+      'a cursor of another run is refused (SV-48)',
+    )
   })
 
   t.test('a protocol that is not spoken here is refused by naming both (PR-39)', async (t) => {

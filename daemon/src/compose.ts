@@ -1,8 +1,8 @@
 import { join } from 'node:path'
-import { isLocalRun } from '#calls/local-run'
 import type { CallSinks } from '#calls/ports'
 import { createRemoteAnswers } from '#calls/remote-answers'
 import { toHandshake } from '#link/handshake'
+import { isOfThisMachine } from '#link/run-place'
 import { loadIdentity } from '#link/identity'
 import { createLink } from '#link/link'
 import type { Link } from '#link/link'
@@ -14,7 +14,7 @@ import { createRunDesk } from '#link/run-desk'
 import type { RunDesk } from '#link/run-desk'
 import { createRunNews } from '#link/run-news'
 import { createRunRequests } from '#link/run-requests'
-import { createSeedRuns, isSeedRun } from '#link/seed-runs'
+import { createSeedRuns } from '#link/seed-runs'
 import type { Access } from '#link/send'
 import { createPendingStarts } from '#link/starts'
 import type { Target } from '#link/target'
@@ -135,11 +135,6 @@ function toDeparture({ calls, link, maestro, stopRuns }: Departing): Pick<Parts,
       calls.close()
     },
   }
-}
-
-/** Whether a run is none of a server that could ask for it again. */
-function isOfThisMachine(generationId: string): boolean {
-  return isSeedRun(generationId) || isLocalRun(generationId)
 }
 
 type LinkSideOptions = {

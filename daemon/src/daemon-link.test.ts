@@ -161,6 +161,17 @@ test('a codegend that comes back reports what Maestro has not confirmed, and kno
   t.match((await second.receive('tool_result')).payload, { tool_id: 't-2', status: 'success' })
 })
 
+test('a run that ended while there was no link is open no longer', async (t) => {
+  const stage = await connected(t)
+  await withRun(t, stage)
+  const client = await stage.client()
+  t.match(await client.request('daemon/status', {}), { runs_open: 1 })
+  stage.executor.socket.terminate()
+  const again = await stage.maestro.next()
+  again.welcome({ runs: [] })
+  await until(async () => (await client.request('daemon/status', {})).runs_open === 0)
+})
+
 test("two servers never hear of each other's runs", async (t) => {
   const place = newPlace(t)
   const one = await startTestMaestro(t)

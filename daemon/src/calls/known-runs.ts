@@ -4,6 +4,7 @@ import type { Journal, JournaledRun } from '#journal/journal'
 /** The runs this daemon may work for, and what their owner allowed in them. Survives a restart, but for what was granted by "always". */
 export type KnownRuns = {
   find(generationId: string): JournaledRun | undefined
+  ids(): string[]
   /** A run is about to be asked for: from here on the server's answer can be tied to this root. */
   expect(start: { clientRef: string; root: string; mode: RunMode }): void
   /** Keys of the runs that were asked for and have no id yet. */
@@ -25,6 +26,7 @@ export function createKnownRuns(journal: Journal, onEnd: (generationId: string) 
   const grants = new Map<string, Set<string>>()
   return {
     find: (generationId) => journal.runs.get(generationId),
+    ids: () => [...journal.runs.keys()],
     expected: () => [...journal.starts.keys()],
     expect: (start) => journal.append({ kind: 'start', ...start }),
     begin({ clientRef, generationId, sessionId }) {

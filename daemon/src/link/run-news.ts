@@ -3,6 +3,7 @@ import type { RunEvent, RunFinished, RunStarted, Welcome, WireError } from '@cod
 import { limits } from '#limits'
 import { reach } from '#crash-points'
 import { awaitLastEvents } from './await-last-events.ts'
+import { isOfThisMachine } from './run-place.ts'
 import { requestCancel, subscribe } from './run-requests.ts'
 import type { RunParts } from './run-requests.ts'
 import type { StartedRun } from './starts.ts'
@@ -30,6 +31,9 @@ export function createRunNews(parts: RunParts): RunNews {
       }
       // An earlier codegend asked for the others, and the server never heard of them.
       for (const clientRef of known.expected()) if (!starts.has(clientRef)) known.drop(clientRef)
+      // Every open run is in the welcome: the others have ended while there was no link, or at a server that has lost its database.
+      const open = new Set(runs.map((run) => run.generation_id))
+      for (const id of known.ids()) if (!isOfThisMachine(id) && !open.has(id)) known.end(id)
     },
     watchAgain() {
       for (const generationId of viewers.watchedRuns()) subscribe(parts, generationId, viewers.restart(generationId))

@@ -50,13 +50,15 @@ export async function startTestMaestro(
   const authorizations: (string | undefined)[] = []
   const answers = new Map<string, unknown>()
   let refusal: number | undefined
+  /** Runs it has said to have started, and not ended. */
+  const runs = new Map<string, Welcome['runs'][number]>()
 
   if (level === 1) sockets.on('headers', (headers) => headers.push(`${protocolHeader}: 1`))
   server.on('upgrade', (request: IncomingMessage, stream: Duplex, head: Buffer) => {
     authorizations.push(request.headers.authorization)
     if (refusal !== undefined)
       return stream.end(`HTTP/1.1 ${refusal} No\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`)
-    sockets.handleUpgrade(request, stream, head, (socket) => accept(socket, arrived.add))
+    sockets.handleUpgrade(request, stream, head, (socket) => accept(socket, runs, arrived.add))
   })
   server.on('request', (request, response) => {
     authorizations.push(request.headers.authorization)
@@ -87,7 +89,11 @@ function urlOf(address: ReturnType<ReturnType<typeof createServer>['address']>):
   return `ws://127.0.0.1:${address?.port}/v1/executor`
 }
 
-function accept(socket: WebSocket, shaken: (executor: TestExecutor) => void): void {
+function accept(
+  socket: WebSocket,
+  runs: Map<string, Welcome['runs'][number]>,
+  shaken: (executor: TestExecutor) => void,
+): void {
   const frames: ExecutorFrame[] = []
   const queue = createQueue<ExecutorFrame>()
   const { promise: closed, resolve } = Promise.withResolvers<number>()
@@ -101,11 +107,18 @@ function accept(socket: WebSocket, shaken: (executor: TestExecutor) => void): vo
   })
 
   function toExecutor(handshake: Handshake): TestExecutor {
-    const send = (frame: MaestroFrame): void => socket.send(JSON.stringify(frame))
+    const send = (frame: MaestroFrame): void => {
+      if (frame.type === 'run_started') {
+        const { generation_id, session_id } = frame.payload
+        runs.set(generation_id, { generation_id, session_id, status: 'running' })
+      } else if (frame.type === 'run_finished') runs.delete(frame.payload.generation_id)
+      socket.send(JSON.stringify(frame))
+    }
     return {
       handshake,
       socket,
-      welcome: (changes = {}) => send({ type: 'welcome', payload: { ...usualWelcome(handshake), ...changes } }),
+      welcome: (changes = {}) =>
+        send({ type: 'welcome', payload: { ...usualWelcome(handshake), runs: [...runs.values()], ...changes } }),
       send,
       sendText: (text) => socket.send(text),
       receive: <Type extends ExecutorFrame['type']>(type: Type) =>
@@ -116,7 +129,7 @@ function accept(socket: WebSocket, shaken: (executor: TestExecutor) => void): vo
   }
 }
 
-function usualWelcome({ executor }: Handshake): Welcome {
+function usualWelcome({ executor }: Handshake): Omit<Welcome, 'runs'> {
   return {
     protocol: 1,
     executor_id: executor?.id ?? '',
@@ -124,7 +137,6 @@ function usualWelcome({ executor }: Handshake): Welcome {
     server: { name: 'test-maestro', version: '0.0.0' },
     heartbeat_ms: 15_000,
     limits: { max_message_bytes: 8 * 1024 * 1024 },
-    runs: [],
   }
 }
 

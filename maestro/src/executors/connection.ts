@@ -1,12 +1,12 @@
 import { toFailure } from '@codegen/protocol/failure'
 import type { Failure } from '@codegen/protocol/failure'
-import { parseEventId } from '@codegen/protocol/ids'
 import { closeCodes } from '@codegen/protocol/wire'
 import type { ExecutorFrame, Handshake, StartRun, Subscribe } from '@codegen/protocol/wire'
 import type { Drive } from '#runs/drive'
 import { readEvents } from '#runs/event-reader'
 import type { EventReading, EventSink } from '#runs/event-reader'
 import type { RunKey } from '#runs/ports'
+import { readCursor } from '#runs/read-cursor'
 import { cancelRun, unknownRun } from './cancel-run.ts'
 import { toFrameText, toRunEventText } from './frames.ts'
 import { greet, refuseHandshake } from './handshake.ts'
@@ -243,18 +243,15 @@ export class Connection {
 
   #subscribe(wanted: Subscribe, { greeted, runs }: Omit<Open, 'kind'>): void {
     const { generation_id, after } = wanted
-    const reading = { after: (after && parseEventId(after)) || { position: 0, k: 0 } }
-    if (runs.has(generation_id)) return this.#read(generation_id, { ...reading, scope: 'owner' })
-    const ref = `subscribe:${generation_id}`
-    this.#ports.store
-      .standingOf({ teamId: this.#ports.principal.teamId, generationId: generation_id }, greeted.executorId)
-      .then(
-        (standing) => {
-          if (standing) this.#read(generation_id, { ...reading, scope: 'anywhere' })
-          else this.#tell(unknownRun(generation_id), ref)
-        },
-        (thrown: unknown) => this.#tell(toFailure(thrown), ref),
-      )
+    const key = { teamId: this.#ports.principal.teamId, generationId: generation_id }
+    const read = async (): Promise<void> => {
+      const isHere = runs.has(generation_id)
+      if (!isHere && !(await this.#ports.store.standingOf(key, greeted.executorId))) throw unknownRun(generation_id)
+      // Without a cursor there is nothing to look up, and what is driven here is read at once.
+      const from = after === undefined ? { position: 0, k: 0 } : await readCursor(this.#ports.brain.log, key, after)
+      this.#read(generation_id, { after: from, scope: runs.has(generation_id) ? 'owner' : 'anywhere' })
+    }
+    read().catch((thrown: unknown) => this.#tell(toFailure(thrown), `subscribe:${generation_id}`))
   }
 
   #unsubscribe(generationId: string): void {

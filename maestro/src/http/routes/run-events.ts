@@ -1,15 +1,14 @@
 import type { FastifyInstance, FastifyReply } from 'fastify'
 import { Type } from 'typebox'
 import type { Static } from 'typebox'
-import { Failure } from '@codegen/protocol/failure'
 import { limits as protocolLimits } from '@codegen/protocol/limits'
-import { parseEventId } from '@codegen/protocol/ids'
 import type { EventPosition } from '@codegen/protocol/ids'
 import { limits } from '#limits'
 import { eventIdOf } from '#runs/event-outlet'
 import { readEvents } from '#runs/event-reader'
 import type { EventSink } from '#runs/event-reader'
 import type { RunKey } from '#runs/ports'
+import { readCursor } from '#runs/read-cursor'
 import type { HttpPorts } from '#http/ports'
 import { answers, RunParams } from '#http/schemas'
 import { findRun } from './run.ts'
@@ -44,22 +43,17 @@ export function runEventsRoute(app: FastifyInstance, ports: HttpPorts): void {
       const { generation_id: generationId } = await findRun(ports, teamId, request.params.id)
       const key = { teamId, generationId }
       const header = request.headers['last-event-id']
-      const after = await cursorOf(ports, key, (Array.isArray(header) ? header[0] : header) ?? request.query.after)
+      const after = await readCursor(
+        ports.log,
+        key,
+        (Array.isArray(header) ? header[0] : header) ?? request.query.after,
+      )
       const leave = ports.door.seat(request.visitor, { kind: 'viewer', close: () => reply.raw.destroy() })
       reply.raw.on('close', leave)
       stream(ports, reply, { key, after })
       return reply
     },
   )
-}
-
-async function cursorOf(ports: HttpPorts, key: RunKey, text: string | undefined): Promise<EventPosition> {
-  if (text === undefined || text === '') return { position: 0, k: 0 }
-  const after = parseEventId(text)
-  if (!after) throw new Failure('request.invalid', `"${text}" is no event id; give the id of the last event you saw.`)
-  const [fact] = after.position === 0 ? [true] : await ports.log.factsAfter(key, after.position - 1, 1)
-  if (!fact) throw new Failure('request.invalid', `The event ${text} is not one of the run ${key.generationId}.`)
-  return after
 }
 
 function stream(ports: HttpPorts, reply: FastifyReply, of: { key: RunKey; after: EventPosition }): void {
