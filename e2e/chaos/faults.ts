@@ -34,6 +34,21 @@ const faults: readonly Fault[] = [
   { name: 'kill codegend', weight: 4, strike: (world, random) => machineOf(world, random).member.kill('SIGKILL') },
   { name: 'stop codegend', weight: 1, strike: (world, random) => machineOf(world, random).member.kill('SIGTERM') },
   {
+    name: 'restart codegend as planned',
+    weight: 3,
+    strike(world, random) {
+      const { member, executorId } = machineOf(world, random)
+      if (member.pid() === undefined) return
+      world.lose({ kind: 'restart', executorId })
+      return member.startBeside(['--take-over'])
+    },
+  },
+  {
+    name: 'kill a codegend that hands over',
+    weight: 0.5,
+    strike: (world, random) => machineOf(world, random).member.signalOthers('SIGKILL'),
+  },
+  {
     name: 'cut a link',
     weight: 8,
     strike(world, random) {

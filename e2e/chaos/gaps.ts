@@ -13,7 +13,7 @@ export type Gap = {
 }
 
 export function noGaps(): Gaps {
-  return { replica: [], drain: [], cut: [], daemon: [], freeze: [], outage: [], other: [] }
+  return { replica: [], drain: [], cut: [], restart: [], daemon: [], freeze: [], outage: [], other: [] }
 }
 
 /**
@@ -43,7 +43,7 @@ export function addGaps(
   }
 }
 
-const worst = ['daemon', 'freeze', 'replica', 'drain', 'cut'] as const
+const worst = ['daemon', 'freeze', 'restart', 'replica', 'drain', 'cut'] as const
 
 export function percentile(values: readonly number[], share: number): number {
   const sorted = values.toSorted((a, b) => a - b)

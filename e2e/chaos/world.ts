@@ -29,7 +29,7 @@ export type Machine = {
 /** Something that took a run from its owner, and when. */
 export type Loss = {
   readonly at: number
-  readonly kind: 'replica' | 'drain' | 'cut' | 'daemon' | 'freeze'
+  readonly kind: 'replica' | 'drain' | 'cut' | 'restart' | 'daemon' | 'freeze'
   /** The replica's incarnation, `<number>.<incarnation>`. */
   readonly writer?: string
   readonly executorId?: string
