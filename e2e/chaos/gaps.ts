@@ -18,8 +18,8 @@ export function noGaps(): Gaps {
 
 /**
  * From the first loss after a claim to the next claim, by the worst of what was lost meanwhile: a codegend that has to start first takes longer than a
- * replica that is gone, and a silence has to be noticed. Where nobody could have claimed, because no replica or no database was there, it counts as an
- * outage.
+ * replica that is gone, and a silence has to be noticed. One that was killed several times in a row counts from the last time on: before that nobody was
+ * there who could have gone on. Where nobody could have claimed, because no replica or no database was there, it counts as an outage.
  */
 export function addGaps(
   gaps: Gaps,
@@ -36,7 +36,10 @@ export function addGaps(
     )
     const kind = worst.find((candidate) => losses.some((loss) => loss.kind === candidate))
     // A pause alone takes nothing away; what was lost after it does.
-    const first = losses.find((loss) => loss.kind !== 'freeze') ?? losses[0]
+    const isKilled = kind === 'daemon'
+    const first = isKilled
+      ? losses.findLast((loss) => loss.kind === 'daemon')
+      : (losses.find((loss) => loss.kind !== 'freeze') ?? losses[0])
     const gap = { ms: first ? entry.at - first.at : 0, run, position: entry.position, at: entry.at - of.startedAt }
     const wasOut = first && of.outages.some(({ from, to }) => from < entry.at && to > first.at)
     gaps[wasOut ? 'outage' : (kind ?? 'other')].push(gap)

@@ -72,6 +72,7 @@ export function toReport(findings: Findings, trialled: Trialled): string[] {
     gap('during an outage', gaps.outage),
     gap('for another reason', gaps.other),
     row('the longest failovers', longest(moved)),
+    row('the longest after a kill', longest(gaps.daemon)),
   ]
 }
 

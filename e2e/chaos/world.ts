@@ -128,7 +128,8 @@ export async function createWorld(size: WorldSize, random: Random): Promise<Worl
       readyLine: /listens on ws:\/\/127\.0\.0\.1:(?<port>\d+)/,
       onGone({ incarnation, code, signal }) {
         note(`maestro-${number}.${incarnation} is gone (${code ?? signal})`)
-        losses.push({ at: Date.now(), kind: 'replica', writer: `${number}.${incarnation}` })
+        // One that left by itself had sent its executors away before.
+        if (code !== 0) losses.push({ at: Date.now(), kind: 'replica', writer: `${number}.${incarnation}` })
         noteOutage(ports().length === 0)
         if (!isEnding) restart(member, random.between(10, size.awayMsMax), pointOf(member))
       },
