@@ -42,8 +42,10 @@ export function createRunNews(parts: RunParts): RunNews {
       begin(parts, client_ref, { generationId: generation_id, sessionId: session_id, duplicate })
     },
     event(event) {
-      if (viewers.event(event)) return
-      outbox.offer({ type: 'unsubscribe', payload: { generation_id: event.generation_id } })
+      const { generation_id } = event
+      const taken = viewers.event(event)
+      if (taken === 'unwatched') outbox.offer({ type: 'unsubscribe', payload: { generation_id } })
+      if (taken === 'gap') subscribe(parts, generation_id, viewers.restart(generation_id))
     },
     finished(outcome) {
       const { client_ref, generation_id } = outcome

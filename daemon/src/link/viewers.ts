@@ -10,8 +10,8 @@ export type RunViewer = { event(event: RunEvent): void; finished(outcome: RunFin
 export type Viewers = {
   /** From `after` on; returns how to stop. */
   attach(generationId: string, viewer: RunViewer, after?: string): () => void
-  /** Passes an event to those who have not had it. False when nobody watches the run. */
-  event(event: RunEvent): boolean
+  /** Passes an event to those who have not had it and lack none before it. `gap`: some lack one, and the stream has to begin again. */
+  event(event: RunEvent): 'taken' | 'unwatched' | 'gap'
   /**
    * The run is over, as told outside of its events: whoever has had them all is told. True when somebody lacks some; the last of these, or `giveUp`, tells them.
    */
@@ -49,9 +49,13 @@ export function createViewers(): Viewers {
     event(event) {
       const places = runs.get(event.generation_id)
       const position = parseEventId(event.event_id)
-      if (!places || !position) return places !== undefined
+      if (!places) return 'unwatched'
+      if (!position) return 'taken'
+      let isGap = false
       for (const place of places) {
-        if (isNext(place, position)) place.viewer.event(event)
+        const how = follow(place, position)
+        if (how === 'next') place.viewer.event(event)
+        else isGap ||= how === 'gap'
       }
       const outcome = toOutcome(event)
       // A repeated end ends whoever had it before, too: nothing else would.
@@ -61,7 +65,7 @@ export function createViewers(): Viewers {
           outcome,
           [...places].filter(({ last }) => compareEventPositions(last, position) >= 0),
         )
-      return true
+      return isGap ? 'gap' : 'taken'
     },
     finished(outcome) {
       const places = [...(runs.get(outcome.generation_id) ?? [])]
@@ -101,18 +105,19 @@ function finish(runs: Watched, outcome: RunFinished, places: readonly Place[]): 
   }
 }
 
-/** Takes the event's position for this viewer's own, when it is one it has not had. */
-function isNext(place: Place, position: EventPosition): boolean {
-  if (compareEventPositions(position, place.last) <= 0) return false
-  if (place.awaitsRestart && !isDirectlyAfter(place.last, position)) return false
+/**
+ * Takes the event's position for this viewer's own, when it is the next one: decorations may be skipped, facts may not. Where a stream is awaited that begins
+ * again, decorations may not be either: what is skipped may be of the stream before.
+ */
+function follow(place: Place, position: EventPosition): 'next' | 'old' | 'gap' {
+  if (compareEventPositions(position, place.last) <= 0) return 'old'
+  const isNext =
+    position.k === 0 ? position.position === place.last.position + 1 : position.position === place.last.position
+  if (place.awaitsRestart && !(isNext && (position.k === 0 || position.k === place.last.k + 1))) return 'old'
+  if (!isNext) return 'gap'
   place.awaitsRestart = false
   place.last = position
-  return true
-}
-
-/** The next fact, or the next decoration of the same one. Decorations may be skipped, facts may not. */
-function isDirectlyAfter(last: EventPosition, { position, k }: EventPosition): boolean {
-  return k === 0 ? position === last.position + 1 : position === last.position && k === last.k + 1
+  return 'next'
 }
 
 function isAt({ last }: Place, end: EventPosition): boolean {

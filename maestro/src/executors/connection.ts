@@ -36,6 +36,8 @@ const firstMessage = 'the first message must be a handshake'
 export class Connection {
   readonly #ports: ConnectionPorts
   readonly #subscriptions = new Map<string, () => void>()
+  /** Runs whose events were asked for, from a place that is being looked up. */
+  readonly #asked = new Set<string>()
   /** Runs that were asked for elsewhere and are being begun here. */
   readonly #takingUp = new Set<string>()
   #state: State = { kind: 'waiting' }
@@ -169,8 +171,7 @@ export class Connection {
     const { frames } = this.#state
     const runs = new OwnedRuns(this.#ports, greeted, {
       close: (code, reason) => this.close(code, reason),
-      follow: (generationId, position) =>
-        this.#read(generationId, { after: { position, k: 0 }, scope: 'owner', isLive: true }),
+      follow: (generationId, position) => this.#follow(generationId, position),
     })
     const open: Open = { kind: 'open', greeted, runs }
     this.#state = open
@@ -241,9 +242,16 @@ export class Connection {
     })
   }
 
+  /** An executor is shown its own runs without asking; where it has asked, it knows better from where on. */
+  #follow(generationId: string, position: number): void {
+    if (this.#subscriptions.has(generationId) || this.#asked.has(generationId)) return
+    this.#read(generationId, { after: { position, k: 0 }, scope: 'owner', isLive: true })
+  }
+
   #subscribe(wanted: Subscribe, { greeted, runs }: Omit<Open, 'kind'>): void {
     const { generation_id, after } = wanted
     const key = { teamId: this.#ports.principal.teamId, generationId: generation_id }
+    this.#asked.add(generation_id)
     const read = async (): Promise<void> => {
       const isHere = runs.has(generation_id)
       if (!isHere && !(await this.#ports.store.standingOf(key, greeted.executorId))) throw unknownRun(generation_id)
@@ -251,7 +259,9 @@ export class Connection {
       const from = after === undefined ? { position: 0, k: 0 } : await readCursor(this.#ports.brain.log, key, after)
       this.#read(generation_id, { after: from, scope: runs.has(generation_id) ? 'owner' : 'anywhere' })
     }
-    read().catch((thrown: unknown) => this.#tell(toFailure(thrown), `subscribe:${generation_id}`))
+    read()
+      .catch((thrown: unknown) => this.#tell(toFailure(thrown), `subscribe:${generation_id}`))
+      .finally(() => this.#asked.delete(generation_id))
   }
 
   #unsubscribe(generationId: string): void {
