@@ -102,6 +102,8 @@ export const limits = {
 
   /** How long one dial may take until Maestro has said welcome. */
   dialMsMax: 15_000,
+  /** A dial that has no answer by then gets another one beside it. */
+  dialBesideMs: 750,
   /** The first dial after a link was lost waits so long for a server, each further one twice as long: one that hangs is soon left for another. */
   dialMsMin: 3_000,
   /** A link that held this long was a good one: the next dials begin anew with short pauses. */

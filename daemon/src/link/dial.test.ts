@@ -1,7 +1,10 @@
 import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer as createPlainServer } from 'node:http'
+import type { IncomingMessage } from 'node:http'
 import { createServer } from 'node:https'
+import type { Duplex } from 'node:stream'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { getCACertificates, setDefaultCACertificates } from 'node:tls'
@@ -9,6 +12,7 @@ import { test } from 'tap'
 import type { Test } from 'tap'
 import { WebSocketServer } from 'ws'
 import { dial } from './dial.ts'
+import { dialSoon } from './dial-soon.ts'
 import { getJson } from './send.ts'
 import { parseTarget } from './target.ts'
 
@@ -83,4 +87,43 @@ test('a certificate that is self-signed, for another name or expired is refused,
   const { socket } = await dialled
   socket.terminate()
   t.same(await asked, {}, 'one that its owner trusts is taken')
+})
+
+test('a server that hangs has another dial beside it, and the first that is taken counts', async (t) => {
+  const sockets = new WebSocketServer({ noServer: true })
+  const server = createPlainServer()
+  let [dials, hangs] = [0, true]
+  const gone: Promise<unknown>[] = []
+  server.on('upgrade', (request: IncomingMessage, stream: Duplex, head: Buffer) => {
+    dials += 1
+    if (hangs && dials === 1) return void gone.push(once(stream.resume(), 'close'))
+    sockets.handleUpgrade(request, stream, head, () => undefined)
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.teardown(() => {
+    for (const socket of sockets.clients) socket.terminate()
+    server.closeAllConnections()
+    server.close()
+  })
+  const address = server.address()
+  const url = `ws://127.0.0.1:${typeof address === 'object' ? address?.port : ''}/v1/executor`
+  const access = { target: parseTarget(url), token: 'secret' }
+  const { socket } = await dialSoon(access, AbortSignal.timeout(10_000))
+  t.equal(dials, 2)
+  await Promise.all(gone)
+  t.equal(gone.length, 1, 'the dial that hung is given up')
+  socket.terminate()
+
+  hangs = false
+  const quick = await dialSoon(access, AbortSignal.timeout(10_000))
+  t.equal(dials, 3, 'where an answer comes there is one')
+  quick.socket.terminate()
+  const aborted = new AbortController()
+  hangs = true
+  dials = 0
+  const dialling = dialSoon(access, aborted.signal)
+  await once(server, 'upgrade')
+  aborted.abort()
+  await t.rejects(dialling, { code: 'client.cancelled' })
 })

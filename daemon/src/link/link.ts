@@ -8,7 +8,7 @@ import { limits } from '#limits'
 import { serveConnection } from './connection.ts'
 import type { Connection } from './connection.ts'
 import { dialPatienceMs } from './back-off.ts'
-import { dial } from './dial.ts'
+import { dialSoon } from './dial-soon.ts'
 import type { Identity } from './identity.ts'
 import { createLinkStates } from './link-state.ts'
 import type { ConnectedState, LinkState, LinkStates } from './link-state.ts'
@@ -117,7 +117,7 @@ async function connectOnce(parts: Parts, patienceMs: number): Promise<Ended> {
   const { identity, states, stopping, log } = parts
   const access = await parts.access(stopping)
   const { shown } = access.target
-  const { socket, level } = await dial({ ...access, patienceMs }, stopping)
+  const { socket, level } = await dialSoon({ ...access, patienceMs }, stopping)
   if (level === 0) {
     socket.close(closeCodes.done)
     log.info('the server speaks only the first protocol', { server: shown })
