@@ -96,7 +96,7 @@ test('a server that hangs has another dial beside it, and the first that is take
   const gone: Promise<unknown>[] = []
   server.on('upgrade', (request: IncomingMessage, stream: Duplex, head: Buffer) => {
     dials += 1
-    if (hangs && dials === 1) return void gone.push(once(stream.resume(), 'close'))
+    if (hangs && dials === 1) return void gone.push(once(stream.resume(), 'end'))
     sockets.handleUpgrade(request, stream, head, () => undefined)
   })
   server.listen(0, '127.0.0.1')
