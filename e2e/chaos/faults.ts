@@ -98,7 +98,7 @@ export async function strikeUntil(signal: AbortSignal, world: World, random: Ran
   const underWay = new Map<string, Promise<void>>()
   const total = faults.reduce((sum, { weight }) => sum + weight, 0)
   for (;;) {
-    await delay(random.between(100, 800), undefined, { signal }).catch(() => undefined)
+    await delay(random.between(150, 1_000), undefined, { signal }).catch(() => undefined)
     if (signal.aborted) break
     let at = random.next() * total
     const fault = faults.find(({ weight }) => (at -= weight) < 0) ?? faults[0]
