@@ -34,6 +34,7 @@ async function main(): Promise<number> {
   say(`three replicas, ${options.machines} machines; what they say is in ${world.folder}`)
   const startedAt = performance.now()
   let isGood = false
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => void leave(world))
   try {
     const { trials, struck } = await trial(world, options.runs, random)
     const findings = await collect(world, trials)
@@ -55,6 +56,11 @@ async function main(): Promise<number> {
     else say('', `logs are kept in ${world.folder}`)
   }
   return isGood ? 0 : 1
+}
+
+/** Broken off: nothing of it stays but its logs. */
+async function leave(world: World): Promise<void> {
+  await world.remove().finally(() => process.exit(130))
 }
 
 async function trial(world: World, count: number, random: ReturnType<typeof createRandom>) {
