@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import t from 'tap'
+import type { Test } from 'tap'
 import { collect } from '#chaos/collect'
 import { allCrashPoints } from '#chaos/crash-points'
 import { createDaemonClient } from '#chaos/daemon-client'
@@ -12,9 +12,12 @@ import type { Trial } from '#chaos/runs'
 import { createWorld, removeFolder } from '#chaos/world'
 import { requireServices } from '#support/services'
 
-// One replica and one machine: what dies at its point is started again, and the run has to end as if nothing had happened.
-const services = await requireServices(t)
-if (services) {
+/**
+ * One replica and one machine: what dies at its point is started again, and the run has to end as if nothing had happened. A test for each crash point of
+ * one program.
+ */
+export async function dieAtEach(t: Test, program: 'maestro' | 'daemon'): Promise<void> {
+  if (!(await requireServices(t))) return
   const random = createRandom(1)
   const world = await createWorld({ replicas: 1, machines: 1, awayMsMax: 20, nextPoint: () => undefined }, random)
   const leaving = new AbortController()
@@ -29,7 +32,7 @@ if (services) {
   })
 
   const trials: Trial[] = []
-  for (const point of allCrashPoints) {
+  for (const point of allCrashPoints.filter((name) => name.startsWith(`${program}:`))) {
     t.test(`a process that dies at ${point} costs nothing`, { timeout: 60_000 }, async (t) => {
       const member: Member = point.startsWith('maestro') ? replica : machine.member
       await world.restartAt(member, `${point}:1`)

@@ -1,0 +1,4 @@
+import t from 'tap'
+import { dieAtEach } from '#support/die-at-each'
+
+await dieAtEach(t, 'maestro')
