@@ -281,7 +281,7 @@ test('two clients at once, with no codegend yet, each have their own calls, outp
   const both = ['one', 'two'].map(async (name) => {
     const asked: string[] = []
     const told: string[] = []
-    const { client } = await connect(t, {
+    const { client, notes } = await connect(t, {
       on: fresh,
       answering(message) {
         asked.push(message)
@@ -295,6 +295,7 @@ test('two clients at once, with no codegend yet, each have their own calls, outp
     for (const [index, result] of (await Promise.all(calls)).entries())
       t.match(textOf(result), new RegExp(`${name}-${index}`))
     t.equal(asked.length, 5)
+    t.ok(notes().split('starting codegend').length <= 2, 'five calls start no more than one')
     t.ok([...asked, ...told].every((text) => text.includes(`${name}-`)))
   })
   await Promise.all(both)

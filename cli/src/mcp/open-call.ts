@@ -1,7 +1,6 @@
 import { Failure, toFailure } from '@codegen/protocol/failure'
 import type { ApprovalQuestion, DaemonMethods } from '@codegen/protocol/local'
 import { newClientRef } from '#client-ref'
-import { connectToDaemon } from '#connect'
 import type { McpSettings } from './settings.ts'
 
 /** One call of a tool that codegend decides, runs and ends. */
@@ -63,12 +62,9 @@ export function openCall({ name, parameters, settings }: CallOptions): OpenCall 
   }
 
   async function run(): Promise<CallStep> {
-    const { cwd, mode, terminal } = settings
+    const { cwd, mode, door } = settings
     try {
-      const client = await connectToDaemon({
-        events: { toolOutput: ({ chunk }) => listener(chunk), question: ask },
-        onStart: () => terminal.note('starting codegend, which stays in the background'),
-      })
+      const client = await door.connect({ toolOutput: ({ chunk }) => listener(chunk), question: ask })
       try {
         const call = { name, parameters, cwd, mode, client_ref: newClientRef() }
         return { kind: 'ended', outcome: await client.callTool(call, cancelling.signal) }

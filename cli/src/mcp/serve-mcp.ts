@@ -1,21 +1,22 @@
 import { McpServer } from '@modelcontextprotocol/server'
 import type { ListToolsResult, McpRequestContext } from '@modelcontextprotocol/server'
 import { serveStdio, StdioServerTransport } from '@modelcontextprotocol/server/stdio'
-import { connectToDaemon } from '#connect'
 import { exitCodes } from '#exit-code'
 import type { ExitCode } from '#exit-code'
 import { limits } from '#limits'
 import { toOneLine } from '#render/visible'
 import { version } from '#version'
 import { answerCall } from './answer-call.ts'
+import { createDaemonDoor } from './daemon-door.ts'
 import type { McpSettings } from './settings.ts'
 import { createSuspendedCalls } from './suspended-calls.ts'
 import type { SuspendedCalls } from './suspended-calls.ts'
 import { toTool } from './to-tool.ts'
 
 /** Serves codegend's tools to the MCP client at standard input and output until it closes them. Open calls end with it. */
-export async function serveMcp(settings: McpSettings): Promise<ExitCode> {
-  const { terminal } = settings
+export async function serveMcp(asked: Omit<McpSettings, 'door'>): Promise<ExitCode> {
+  const { terminal } = asked
+  const settings = { ...asked, door: createDaemonDoor(terminal) }
   const suspended = createSuspendedCalls()
   const transport = new EndingTransport()
   serveStdio(({ era }) => createMcpServer(settings, suspended, era), {
@@ -58,10 +59,8 @@ function createMcpServer(settings: McpSettings, suspended: SuspendedCalls, era: 
   return mcp
 }
 
-async function listTools({ terminal }: McpSettings): Promise<ListToolsResult> {
-  const client = await connectToDaemon({
-    onStart: () => terminal.note('starting codegend, which stays in the background'),
-  })
+async function listTools({ door }: McpSettings): Promise<ListToolsResult> {
+  const client = await door.connect()
   try {
     return { tools: (await client.listTools()).map(toTool) }
   } finally {

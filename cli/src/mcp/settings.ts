@@ -1,4 +1,5 @@
 import type { RunMode } from '@codegen/protocol/wire'
+import type { DaemonDoor } from './daemon-door.ts'
 import type { Terminal } from '#render/terminal'
 
 /** What holds for every call of one `codegen mcp`. */
@@ -8,4 +9,5 @@ export type McpSettings = {
   readonly cwd: string
   /** Its standard output belongs to MCP: only notes go here. */
   readonly terminal: Terminal
+  readonly door: DaemonDoor
 }
