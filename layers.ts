@@ -87,11 +87,13 @@ export const layers: Readonly<Record<string, Layer>> = {
       'version',
     ],
     folders: {
-      commands: ['render', 'call-tool', 'conversation', 'prompt', 'tool-arguments', 'watch-run', 'with-client'],
+      commands: ['render', 'call-tool', 'conversation', 'mcp', 'prompt', 'tool-arguments', 'watch-run', 'with-client'],
       conversation: ['approvals', 'render', 'follow-run', 'nearest-verb', 'prompt', 'settings-hint', 'tell-failure'],
+      mcp: ['render'],
       approvals: ['render'],
       render: [],
     },
+    libraries: { '@modelcontextprotocol': ['mcp'] },
   },
   'scripted-model': { packages: [], leaves: ['limits'], folders: {} },
 }

@@ -1,5 +1,5 @@
-// Bundles the CLI into one CommonJS file: loading one small script is what keeps `codegen` near the start-up time of Node itself. The conversation is a
-// second one beside it, loaded only where one is opened.
+// Bundles the CLI into one CommonJS file: loading one small script is what keeps `codegen` near the start-up time of Node itself. The conversation
+// and the MCP server are others beside it, loaded only where one is opened.
 import { readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -7,15 +7,16 @@ import { build } from 'esbuild'
 
 const { version } = JSON.parse(readFileSync(new URL('./package.json', import.meta.url), 'utf8'))
 const outfile = process.argv[2] ?? fileURLToPath(new URL('./dist/codegen.cjs', import.meta.url))
-const conversation = '#conversation/open-conversation'
+const beside = [
+  { entry: 'conversation/open-conversation', file: 'codegen-conversation.cjs' },
+  { entry: 'mcp/serve-mcp', file: 'codegen-mcp.cjs' },
+]
 
 const besideUs = {
   name: 'beside us',
   setup({ onResolve }) {
-    onResolve({ filter: new RegExp(`^${conversation}$`) }, () => ({
-      path: './codegen-conversation.cjs',
-      external: true,
-    }))
+    for (const { entry, file } of beside)
+      onResolve({ filter: new RegExp(`^#${entry}$`) }, () => ({ path: `./${file}`, external: true }))
   },
 }
 
@@ -37,8 +38,6 @@ const options = {
 const source = (file) => fileURLToPath(new URL(`./src/${file}`, import.meta.url))
 
 await build({ ...options, entryPoints: [source('main.ts')], outfile, plugins: [besideUs] })
-await build({
-  ...options,
-  entryPoints: [source('conversation/open-conversation.ts')],
-  outfile: join(dirname(outfile), 'codegen-conversation.cjs'),
-})
+for (const { entry, file } of beside) {
+  await build({ ...options, entryPoints: [source(`${entry}.ts`)], outfile: join(dirname(outfile), file) })
+}

@@ -62,6 +62,10 @@ export const limits = {
   logLineCharactersMax: 2_000,
   /** Arguments of `codegen tools call`; as JSON they have to fit into a line of the local socket. */
   toolArgumentsCharactersMax: 4_000_000,
+  /** One message of an MCP client: the arguments of a call, with room for what is around them. */
+  mcpMessageBytesMax: 32 * 1024 * 1024,
+  /** How long a question that was put through an MCP client may stay without an answer; then its call is denied or cancelled. */
+  mcpAnswerMsMax: 600_000,
   promptColumnMax: 60,
   runsListed: 50,
   /** Among so many of the newest runs one of this folder is looked for. */

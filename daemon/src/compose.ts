@@ -28,6 +28,7 @@ import type { CallsSide, HandedOver } from './compose-calls.ts'
 import type { Check } from '@codegen/protocol/wire'
 import type { Config } from './config.ts'
 import type { Log } from './log.ts'
+import { toListing } from './to-listing.ts'
 import { toStatus } from './to-status.ts'
 
 /** Everything of a codegend but its socket. */
@@ -102,7 +103,7 @@ export function compose(options: ComposeOptions): Parts {
       ...desk,
       status,
       doctor,
-      tools: calls.host.list,
+      tools: () => toListing(calls.host.list()),
       callTool: calls.localCalls.call,
       approvals: calls.approvals,
     },

@@ -1,7 +1,7 @@
 import { Type } from 'typebox'
 import { ClientRef, ToolId } from '#ids'
 import { limits } from '#limits'
-import { ToolAnnotations, ToolStatus } from '#tool'
+import { JsonSchema, ToolAnnotations, ToolStatus } from '#tool'
 import { RunMode } from '#wire/start-run'
 import { ToolOutputDelta } from '#wire/tool-output-delta'
 import { ToolResult } from '#wire/tool-result'
@@ -16,6 +16,7 @@ export const ToolsList = method(
       Type.Object({
         name: Type.String(),
         description: Type.String(),
+        parameters: Type.Optional(JsonSchema),
         annotations: Type.Optional(ToolAnnotations),
         source: Type.String(),
       }),
