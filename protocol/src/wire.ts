@@ -60,6 +60,7 @@ export const protocolVersion = 1
 
 /** What this Maestro understands beyond the first release, as `welcome` names it: nothing of it is sent to a server that did not. */
 export const serverFeatures = ['tools_changed'] as const
+export type ServerFeature = (typeof serverFeatures)[number]
 
 /** The response header in which Maestro names its level. */
 export const protocolHeader = 'x-codegen-protocol'
