@@ -4,11 +4,12 @@ import type { Test } from 'tap'
 import { startScriptedModel } from '@codegen/scripted-model'
 import type { SeenRequest } from '@codegen/scripted-model'
 import { readRun } from '#support/events'
+import { connectExecutor } from '#support/executor'
 import type { TestExecutor } from '#support/executor'
 import { answer, answerBootstrap, dial, install, startRun } from '#support/installation'
 import { startMaestro } from '#support/maestro'
 import type { MaestroProcess } from '#support/maestro'
-import { createReplay } from '#support/replay'
+import { createReplay, linesOf } from '#support/replay'
 import { requireServices } from '#support/services'
 import type { Services } from '#support/services'
 
@@ -29,8 +30,17 @@ const conversations = [
     name: 'vanished',
     when: 'vanished',
     steps: [
-      { text: story, delta_chars: 2, delay_ms: 30, ...ask('A-1') },
+      { text: story, delta_chars: 1, delay_ms: 30, ...ask('A-1') },
       { text: 'It is gone.', expect: [{ contains: 'is gone' }] },
+    ],
+  },
+  {
+    name: 'bomb',
+    when: 'bomb',
+    steps: [
+      shell('make ready'),
+      { ...ask(`${'a'.repeat(60)}b`), expect: [{ contains: 'ready' }] },
+      { text: 'I do without.', expect: [{ contains: 'Do without it.' }] },
     ],
   },
   { name: 'sent', when: 'sent', steps: [ask('A-1'), { text: 'I see.', expect: [{ contains: 'a ticket' }] }] },
@@ -90,6 +100,11 @@ async function testToolsChanged({ databaseUrl, redisUrl }: Services): Promise<vo
       'and each change is an entry of the log',
     )
     await verify(t, id)
+
+    const answered = facts.findLast(({ type }) => type === 'agent_message')
+    const before = Number(answered?.id.replace('-0', '')) - 1
+    const [fork] = linesOf(await replay(id, '--from', String(before), '--json'))
+    await verify(t, String(fork?.['generation_id']))
   })
 
   t.test('a snapshot that says nothing new, or an older one, changes nothing', async (t) => {
@@ -110,6 +125,10 @@ async function testToolsChanged({ databaseUrl, redisUrl }: Services): Promise<vo
     executor.send('tools_changed', { revision: 8, known_tools: builtIn, custom_tools: [big] })
     const refused = await executor.receive('error')
     t.match(refused, { code: 'message.too_big', ref: 'tools_changed:8', fatal: false })
+    const many = Array.from({ length: 201 }, (_, index) => ({ ...wiki, name: `tool_${index}` }))
+    executor.send('tools_changed', { revision: 9, known_tools: builtIn, custom_tools: many })
+    t.match(await executor.receive('error'), { code: 'message.invalid', message: /"custom_tools"/, fatal: false })
+    await change(executor, 10, [wiki])
   })
 
   t.test('a tool that vanished while the model asked for it is answered as gone, and the run goes on', async (t) => {
@@ -142,6 +161,39 @@ async function testToolsChanged({ databaseUrl, redisUrl }: Services): Promise<vo
       [true, false],
     )
     await verify(t, id)
+  })
+
+  t.test(
+    'what a plugin made to harm costs its own call: a pattern that never ends, a schema from elsewhere',
+    async (t) => {
+      const asked = model.requests.length
+      const executor = await dial(t, a, install())
+      const id = await startRun(executor, 'bomb')
+      await answerBootstrap(executor)
+      const call = await executor.receive('run_tool')
+      const key = { type: 'string', pattern: '^(a+)+$' }
+      const remote = { ...wiki, parameters: { $ref: 'https://example.com/schema.json' } }
+      await change(executor, 1, [jira({ properties: { key } }), remote])
+      answer(executor, call, 'ready')
+      t.match(await executor.receive('run_finished'), { status: 'completed', summary: 'I do without.' })
+      t.notOk(toolsSince(asked).some((tools) => tools.includes('a_wiki')))
+      t.notOk(executor.frames.some(({ type, payload }) => type === 'run_tool' && payload['tool_name'] === 'jira_read'))
+      await verify(t, id)
+    },
+  )
+
+  t.test('an executor of the first protocol knows no such message: it is ignored', async (t) => {
+    const executor = await connectExecutor(t, a)
+    const project_spec = { content: '', file_paths: [] }
+    const tools = { known_tools: builtIn, custom_tools: [] }
+    executor.send('handshake', { client_type: 'test', initial_prompt: 'two calls', ...tools, project_spec })
+    executor.send('tools_changed', { revision: 1, ...tools, custom_tools: [jira()] })
+    const asked = model.requests.length
+    for (const said of ['x', 'x', 'x', 'x', 'made one', 'made two'])
+      answer(executor, await executor.receive('run_tool'), said)
+    t.match(await executor.closed(), { code: 1000 })
+    t.ok(toolsSince(asked).every((tools) => !tools.includes('jira_read')))
+    t.equal(toolsSince(asked).length, 3)
   })
 
   t.test('a run that goes on at another replica has the tools its executor has there', async (t) => {
