@@ -19,6 +19,8 @@ import type { Access } from '#link/send'
 import { createPendingStarts } from '#link/starts'
 import type { Target } from '#link/target'
 import { tellJudged } from '#link/tell-judged'
+import { createToolNews } from '#link/tool-news'
+import type { ToolNews } from '#link/tool-news'
 import { createViewers } from '#link/viewers'
 import type { LocalDaemon } from '#local/ports'
 import type { PrivateMaestro } from '#maestro/private-maestro'
@@ -34,6 +36,8 @@ import { toStatus } from './to-status.ts'
 /** Everything of a codegend but its socket. */
 export type Parts = {
   readonly daemon: Omit<LocalDaemon, 'shutdown' | 'handOver' | 'logs'>
+  /** The tools of this machine are others now; see ToolNews. */
+  announceTools: ToolNews['announce']
   /** Before clients are sent away: what they have asked for stays, because they ask the next codegend for the same. */
   beginLeaving(): void
   /**
@@ -72,7 +76,7 @@ export function compose(options: ComposeOptions): Parts {
   }
   const { remoteApprovals } = config
   const side = { home, version, log, outbox, sinks, calls, traces, access, remoteApprovals }
-  const { link, desk, executorId, stopRuns, beginLeaving } = composeLink(side)
+  const { link, desk, executorId, stopRuns, beginLeaving, announceTools } = composeLink(side)
   calls
     .recover(isOfThisMachine)
     .then(link.start)
@@ -108,6 +112,7 @@ export function compose(options: ComposeOptions): Parts {
       approvals: calls.approvals,
     },
     beginLeaving,
+    announceTools,
     ...toDeparture({ calls, link, maestro, stopRuns }),
   }
 }
@@ -150,7 +155,14 @@ type LinkSideOptions = {
   access(signal: AbortSignal): Promise<Access>
 }
 
-type LinkSide = { link: Link; desk: RunDesk; executorId: string; stopRuns(): void; beginLeaving(): void }
+type LinkSide = {
+  link: Link
+  desk: RunDesk
+  executorId: string
+  stopRuns(): void
+  beginLeaving(): void
+  announceTools: ToolNews['announce']
+}
 
 function composeLink(options: LinkSideOptions): LinkSide {
   const { home, version, log, outbox, sinks, calls: side, traces, access } = options
@@ -160,7 +172,7 @@ function composeLink(options: LinkSideOptions): LinkSide {
   const viewers = createViewers()
   const parts = { known, outbox, viewers, traces, starts: createPendingStarts() }
   const news = createRunNews(parts)
-  const { toolNames } = host
+  const toolNews = createToolNews({ outbox, redial: () => link.redial(0) })
   const answers = createRemoteAnswers({
     approvals: side.approvals,
     mayAllow: options.remoteApprovals,
@@ -171,26 +183,40 @@ function composeLink(options: LinkSideOptions): LinkSide {
   const link = createLink({
     access,
     identity,
-    handshake: (epoch) =>
-      toHandshake({
+    handshake(epoch) {
+      toolNews.greeting()
+      return toHandshake({
         executorId,
         epoch,
         journalId: journal.id,
         version,
-        toolNames,
+        toolNames: host.toolNames,
+        customTools: host.customTools(),
         openToolIds: journal.openToolIds((id) => !isOfThisMachine(id)),
-      }),
+      })
+    },
     connected(connection) {
       news.welcomed(connection.welcome)
+      toolNews.welcomed(connection.welcome)
       outbox.connect(connection)
       news.watchAgain()
     },
-    disconnected: outbox.disconnect,
+    disconnected() {
+      toolNews.disconnected()
+      outbox.disconnect()
+    },
     frame: (frame) =>
       receiveFrame(frame, { calls, answers, runs: news, outbox, log, drain: (afterMs) => link.redial(afterMs) }),
     log,
   })
-  const seedRuns = createSeedRuns({ sinks, known, viewers, calls, toolNames, log, upgraded: () => link.redial(0) })
+  const seedRuns = createSeedRuns({ sinks, known, viewers, calls, tools: host, log, upgraded: () => link.redial(0) })
   const desk = createRunDesk({ executorId, link, runs: createRunRequests(parts), seedRuns, access })
-  return { link, desk, executorId, stopRuns: seedRuns.stop, beginLeaving: parts.starts.leave }
+  return {
+    link,
+    desk,
+    executorId,
+    stopRuns: seedRuns.stop,
+    beginLeaving: parts.starts.leave,
+    announceTools: toolNews.announce,
+  }
 }

@@ -104,6 +104,10 @@ export const limits = {
     fragmentsMax: 1_024,
   },
 
+  /** What the schema of a foreign tool may ask of a check: one of ours takes less than a millisecond, and everybody else waits meanwhile. */
+  argumentCheckMsMax: 500,
+  schemaPatternCharactersMax: 1_000,
+
   model: {
     connectMsMax: 15_000,
     /** From the request to the first byte of its answer: models that think in silence and local ones that read a long prompt need minutes. */

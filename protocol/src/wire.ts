@@ -17,6 +17,7 @@ import { Stored } from '#wire/stored'
 import { Subscribe, Unsubscribe } from '#wire/subscribe'
 import { ToolOutputDelta } from '#wire/tool-output-delta'
 import { ToolResult } from '#wire/tool-result'
+import { ToolsChanged } from '#wire/tools-changed'
 import { Welcome } from '#wire/welcome'
 
 export type {
@@ -48,6 +49,7 @@ export type { Subscribe, Unsubscribe } from '#wire/subscribe'
 export type { ToolOutputDelta } from '#wire/tool-output-delta'
 export { toToolStatus } from '#wire/tool-result'
 export type { ToolResult } from '#wire/tool-result'
+export type { ToolsChanged } from '#wire/tools-changed'
 export type { Welcome } from '#wire/welcome'
 export { ProjectSpec as ProjectSpecSchema } from '#wire/handshake'
 export { InputContent as InputContentSchema, InputMode as InputModeSchema } from '#wire/run-input'
@@ -55,6 +57,10 @@ export { RunLimits as RunLimitsSchema, RunMode as RunModeSchema } from '#wire/st
 
 /** The version of level 1; raised only where a level-1 peer would misbehave. */
 export const protocolVersion = 1
+
+/** What this Maestro understands beyond the first release, as `welcome` names it: nothing of it is sent to a server that did not. */
+export const serverFeatures = ['tools_changed'] as const
+export type ServerFeature = (typeof serverFeatures)[number]
 
 /** The response header in which Maestro names its level. */
 export const protocolHeader = 'x-codegen-protocol'
@@ -85,6 +91,7 @@ export const executorMessages = [
   Subscribe,
   Unsubscribe,
   ToolOutputDelta,
+  ToolsChanged,
   ApprovalRequested,
   ApprovalResolved,
   Stored,

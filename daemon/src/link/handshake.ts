@@ -1,5 +1,6 @@
 import { arch, hostname, platform } from 'node:os'
 import { limits } from '@codegen/protocol/limits'
+import type { ToolDefinition } from '@codegen/protocol/tool'
 import { protocolVersion } from '@codegen/protocol/wire'
 import type { Handshake, ProjectSpec } from '@codegen/protocol/wire'
 
@@ -13,14 +14,15 @@ export function toHandshake(self: {
   journalId: string
   version: string
   toolNames: readonly string[]
+  customTools: readonly ToolDefinition[]
   openToolIds: readonly string[]
 }): Handshake {
-  const { executorId, epoch, journalId, version, toolNames, openToolIds } = self
+  const { executorId, epoch, journalId, version, toolNames, customTools, openToolIds } = self
   return {
     client_type: clientType,
     initial_prompt: '',
     known_tools: [...toolNames],
-    custom_tools: [],
+    custom_tools: [...customTools],
     project_spec: { content: '', file_paths: [] },
     protocol: { version: protocolVersion, features: [] },
     executor: {
@@ -44,14 +46,15 @@ const openMax = 10_000
 export function toSeedHandshake(run: {
   prompt: string
   toolNames: readonly string[]
+  customTools: readonly ToolDefinition[]
   projectSpec: ProjectSpec
 }): Handshake {
-  const { prompt, toolNames, projectSpec } = run
+  const { prompt, toolNames, customTools, projectSpec } = run
   return {
     client_type: clientType,
     initial_prompt: prompt,
     known_tools: [...toolNames],
-    custom_tools: [],
+    custom_tools: [...customTools],
     project_spec: projectSpec,
   }
 }

@@ -143,6 +143,26 @@ test('reliable messages are sent again, oldest first, after each welcome, until 
   await t.rejects(c, { code: 'run.finished' })
 })
 
+test('of snapshots of the tools only the newest is kept, and whatever else waits stays', (t) => {
+  const outbox = createOutbox(quiet)
+  const snapshot = (revision: number): ReliableFrame => ({
+    type: 'tools_changed',
+    payload: { revision, known_tools: [], custom_tools: [] },
+  })
+  outbox.keep({ type: 'cancel_run', payload: { generation_id: 'g', client_ref: 'a' } })
+  t.equal(outbox.keep(snapshot(1)), 'tools_changed:1')
+  outbox.keep(snapshot(2))
+  const sent: unknown[] = []
+  const link = { send: ({ payload }: ExecutorFrame) => void sent.push(payload), bufferedBytes: () => 0 }
+  outbox.connect(link)
+  t.match(sent, [{ client_ref: 'a' }, { revision: 2 }])
+  t.equal(sent.length, 2)
+  outbox.stored('tools_changed:2')
+  outbox.connect(link)
+  t.equal(sent.length, 3, 'what is on record is not sent again')
+  t.end()
+})
+
 test('live output is dropped while the link is behind, nothing else is', (t) => {
   const outbox = createOutbox(quiet)
   const sent: string[] = []

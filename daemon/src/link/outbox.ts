@@ -6,7 +6,16 @@ import { limits } from '#limits'
 /** What is kept until Maestro has it on record. */
 export type ReliableFrame = Extract<
   ExecutorFrame,
-  { type: 'tool_result' | 'start_run' | 'run_input' | 'cancel_run' | 'approval_requested' | 'approval_resolved' }
+  {
+    type:
+      | 'tool_result'
+      | 'start_run'
+      | 'run_input'
+      | 'cancel_run'
+      | 'approval_requested'
+      | 'approval_resolved'
+      | 'tools_changed'
+  }
 >
 
 /** What leaves for Maestro on the one link there is. */
@@ -38,10 +47,16 @@ export function createOutbox(log: Log): Outbox {
 
   function add(frame: ReliableFrame, settle: Omit<Kept, 'frame'>): string {
     const ref = refOf(frame)
+    if (frame.type === 'tools_changed') dropOlder(frame.type)
     kept.set(ref, { frame, ...settle })
     if (kept.size > limits.outboxMessagesMax) dropOldest()
     link?.send(frame)
     return ref
+  }
+
+  /** It tells everything: of these the newest will do. */
+  function dropOlder(type: ReliableFrame['type']): void {
+    for (const [ref, { frame }] of kept) if (frame.type === type) kept.delete(ref)
   }
 
   function dropOldest(): void {
@@ -84,6 +99,7 @@ export function createOutbox(log: Log): Outbox {
 }
 
 function refOf(frame: ReliableFrame): string {
+  if (frame.type === 'tools_changed') return `${frame.type}:${frame.payload.revision}`
   const { type, payload } = frame
   return `${type}:${'client_ref' in payload ? payload.client_ref : payload.tool_id}`
 }

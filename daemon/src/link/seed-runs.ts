@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { Failure } from '@codegen/protocol/failure'
 import { closeCodes, readMaestroFrame } from '@codegen/protocol/wire'
+import type { ToolDefinition } from '@codegen/protocol/tool'
 import type { RunFinished, StartRun, ToolResult } from '@codegen/protocol/wire'
 import type { RawData, WebSocket } from 'ws'
 import type { Calls } from '#calls/calls'
@@ -47,7 +48,7 @@ export type SeedRunsParts = {
   readonly known: KnownRuns
   readonly viewers: Viewers
   readonly calls: Calls
-  readonly toolNames: readonly string[]
+  readonly tools: { readonly toolNames: readonly string[]; customTools(): readonly ToolDefinition[] }
   readonly log: Log
   /** The server has become one of level 1. */
   upgraded(): void
@@ -121,7 +122,7 @@ async function dialSeed(access: Access, { upgraded }: SeedRunsParts, signal: Abo
 type Opening = { readonly generationId: string; readonly socket: WebSocket; readonly wish: StartRun }
 
 function openRun(parts: SeedRunsParts, { generationId, socket, wish }: Opening): OpenRun {
-  const { known, viewers, toolNames, log } = parts
+  const { known, viewers, tools, log } = parts
   const { client_ref: clientRef, cwd, mode, prompt, project_spec: projectSpec = { content: '', file_paths: [] } } = wish
   known.expect({ clientRef, root: cwd, mode })
   known.begin({ clientRef, generationId, sessionId: generationId })
@@ -136,7 +137,14 @@ function openRun(parts: SeedRunsParts, { generationId, socket, wish }: Opening):
       log.warn('a message of the server was not understood', { reason: String(error) })
     }
   })
-  sendFrame(socket, { type: 'handshake', payload: toSeedHandshake({ prompt, toolNames, projectSpec }) }, Infinity)
+  sendFrame(
+    socket,
+    {
+      type: 'handshake',
+      payload: toSeedHandshake({ prompt, toolNames: tools.toolNames, customTools: tools.customTools(), projectSpec }),
+    },
+    Infinity,
+  )
   return opened
 }
 

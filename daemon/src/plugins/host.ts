@@ -1,5 +1,5 @@
 import type { Plugin, Tool } from '@codegen/kit'
-import type { ToolAnnotations } from '@codegen/protocol/tool'
+import type { ToolAnnotations, ToolDefinition } from '@codegen/protocol/tool'
 import { builtInTools } from '@codegen/protocol/built-in'
 import { Failure } from '@codegen/protocol/failure'
 import { Compile } from 'typebox/compile'
@@ -18,6 +18,8 @@ export type BuiltInPlugin = { readonly name: string; load(): Promise<{ default: 
 export type PluginHost = {
   /** Names of all tools, in the order a model sees them. Known before anything is loaded. */
   readonly toolNames: readonly string[]
+  /** What Maestro is told of those that are no built-ins, by name. */
+  customTools(): readonly ToolDefinition[]
   /** Loads and checks every plugin, once. A built-in that fails is a broken installation: internal. */
   load(): Promise<void>
   /** Whether running it again after a crash does no harm: read-only or idempotent. */
@@ -39,6 +41,8 @@ export function createPluginHost(plugins: readonly BuiltInPlugin[]): PluginHost 
 
   return {
     toolNames,
+    // Whatever is loaded here is a built-in.
+    customTools: () => [],
     async load() {
       await loaded()
     },

@@ -18,6 +18,7 @@ import { runInput } from './run-input.ts'
 import { sendError } from './send-error.ts'
 import { startRun } from './start-run.ts'
 import { takeUp } from './take-up.ts'
+import { ToolChanges } from './tool-changes.ts'
 import { toldOfAnswer } from './told-of-answer.ts'
 
 type State =
@@ -40,10 +41,12 @@ export class Connection {
   readonly #asked = new Set<string>()
   /** Runs that were asked for elsewhere and are being begun here. */
   readonly #takingUp = new Set<string>()
+  readonly #toolChanges: ToolChanges
   #state: State = { kind: 'waiting' }
 
   constructor(ports: ConnectionPorts) {
     this.#ports = ports
+    this.#toolChanges = new ToolChanges(ports, (failure, ref) => this.#tell(failure, ref))
   }
 
   /** Takes one frame. Never throws: what is wrong with it is answered, or closes the socket. */
@@ -202,6 +205,8 @@ export class Connection {
           this.#tell(toFailure(thrown), `run_input:${frame.payload.client_ref}`),
         )
         return
+      case 'tools_changed':
+        return this.#toolChanges.take(frame.payload, { greeted, runs })
       case 'subscribe':
         return this.#subscribe(frame.payload, { greeted, runs })
       case 'unsubscribe':

@@ -1,10 +1,11 @@
 import { Failure, toFailure } from '@codegen/protocol/failure'
 import { limits as protocolLimits } from '@codegen/protocol/limits'
-import { closeCodes, protocolVersion } from '@codegen/protocol/wire'
+import { closeCodes, protocolVersion, serverFeatures } from '@codegen/protocol/wire'
 import type { Handshake } from '@codegen/protocol/wire'
 import { reach } from '#crash-points'
 import { toFrameText } from './frames.ts'
 import type { ConnectionPorts, ExecutorRecord, Greeted } from './ports.ts'
+import { toToolNames, tooManyBytes } from './announced-tools.ts'
 import { sendError } from './send-error.ts'
 
 /**
@@ -17,11 +18,8 @@ export async function greet(ports: ConnectionPorts, handshake: Handshake): Promi
     const message = `This Maestro speaks protocol ${protocolVersion}, the executor ${protocol.version}; update the older of the two.`
     throw new Failure('client.version', message)
   }
-  const toolBytes = Buffer.byteLength(JSON.stringify(handshake.custom_tools))
-  if (toolBytes > protocolLimits.customToolsBytesMax) {
-    const message = `custom_tools has ${toolBytes} bytes; ${protocolLimits.customToolsBytesMax} is the most.`
-    throw new Failure('message.too_big', message)
-  }
+  const tooBig = tooManyBytes(handshake)
+  if (tooBig) throw tooBig
   const record = toRecord(ports, handshake)
   const claim = await ports.store.claim(record, handshake.executor?.epoch)
   reach('claimed')
@@ -46,8 +44,7 @@ export async function greet(ports: ConnectionPorts, handshake: Handshake): Promi
 function toRecord(ports: ConnectionPorts, handshake: Handshake): ExecutorRecord {
   const { teamId, name: principal } = ports.principal
   const { executor } = handshake
-  // Postgres keeps no NUL.
-  const tools = [...new Set(handshake.known_tools.map((tool) => tool.replaceAll('\0', '').toWellFormed()))]
+  const tools = toToolNames(handshake)
   if (!handshake.protocol || !executor) {
     const executorId = `seed-${ports.brain.mintId()}`
     const unnamed = { version: '', os: '', arch: '' }
@@ -75,6 +72,7 @@ function welcome(ports: ConnectionPorts, greeted: Greeted): void {
         executor_id: greeted.executorId,
         epoch: greeted.epoch,
         server: ports.server,
+        features: [...serverFeatures],
         heartbeat_ms: protocolLimits.heartbeatMs,
         limits: { max_message_bytes: protocolLimits.messageBytesMax },
         runs: greeted.runs.map((run) => ({

@@ -11,6 +11,7 @@ import { endWithoutExecutor } from './end-without-executor.ts'
 import { createHands, createSeedHands } from './hands.ts'
 import type { SeedHands } from './hands.ts'
 import { toHeldCommands } from './held-commands.ts'
+import { hold } from './hold.ts'
 import { ParkedRuns } from './parked-runs.ts'
 import type { ParkedRun } from './parked-runs.ts'
 import type { ClaimedRun, ConnectionPorts, Greeted, InboxCommand, ParkedStatus } from './ports.ts'
@@ -18,7 +19,6 @@ import { resumeRun, toLetter } from './resume-run.ts'
 import { setAsideRun } from './set-aside-run.ts'
 import { noteLate, refuseStray } from './stray-messages.ts'
 
-const heldMax = 1_000
 type Tell = (failure: Failure, ref?: string) => void
 type Bring = (drive: Drive) => void
 
@@ -31,7 +31,8 @@ type Owner = {
 /** The runs that one connection owns: it drives them, and brings them what their executor sends. */
 export class OwnedRuns {
   readonly hands: Hands
-  readonly toolbelt: Toolbelt
+  /** What its executor offers. */
+  toolbelt: Toolbelt
   readonly #ports: ConnectionPorts
   readonly #greeted: Greeted
   readonly #owner: Owner
@@ -53,6 +54,12 @@ export class OwnedRuns {
     this.hands = this.#seedHands ?? createHands(ports.channel, greeted.journalId)
   }
 
+  /** Offers other tools from now on: each of its runs tells its model when it asks it next. */
+  offer(toolbelt: Toolbelt): void {
+    this.toolbelt = toolbelt
+    for (const drive of this.#drives.values()) drive.toolbelt = toolbelt
+  }
+
   /** Goes on with runs that were claimed. */
   takeOver(runs: readonly ClaimedRun[]): void {
     for (const claimed of runs) {
@@ -66,6 +73,8 @@ export class OwnedRuns {
   add(drive: Drive, news: readonly SavedEntry[]): void {
     const { generationId } = drive.key
     this.#drives.set(generationId, drive)
+    // Changed, perhaps, while it was put on record or read.
+    drive.toolbelt = this.toolbelt
     // Who follows a run that was parked follows it still.
     if (this.#greeted.level === 1 && !drive.wasParked)
       this.#owner.follow(generationId, (news[0]?.position ?? drive.run.length + 1) - 1)
@@ -285,9 +294,4 @@ export class OwnedRuns {
       onFinished: () => this.#owner.close(closeCodes.done, 'the run has ended'),
     })
   }
-}
-
-/** Beyond the bound it is as if it had not come: nothing that is held has been acknowledged, so it comes again. */
-function hold(waiting: Bring[], bring: Bring): void {
-  if (waiting.length < heldMax) waiting.push(bring)
 }

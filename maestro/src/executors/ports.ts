@@ -9,6 +9,7 @@ import type {
   Toolbelt,
   WaitingInput,
 } from '#runs/ports'
+import type { AnnouncedTools } from './announced-tools.ts'
 import type { Turnstile } from './turnstile.ts'
 
 /** Who is behind a connection, as its token tells. */
@@ -57,8 +58,6 @@ export type NewRun = RunKey & {
   readonly model: string
   readonly limitsJson: string
   readonly entries: readonly LogEntry[]
-  /** System prompt and tool list, by digest. */
-  readonly texts: readonly { readonly digest: string; readonly body: string }[]
 }
 
 /** What somebody asked of an executor from elsewhere: on record before it is acknowledged, and a run that is driven once a connection of it takes it up. */
@@ -141,6 +140,8 @@ export type ExecutorStore = {
    * `claimed` entry, in one transaction.
    */
   claim(executor: ExecutorRecord, namedEpoch: number | undefined): Promise<Claim>
+  /** Says which tools an executor has now. False when the connection does not own it any more. */
+  saveTools(executor: { teamId: string; executorId: string; epoch: number }, tools: readonly string[]): Promise<boolean>
   /** A whole run that was claimed. */
   load(key: RunKey): Promise<LoadedRun>
   /** Puts a run on record with its first entries, in one statement fenced by the executor's epoch. */
@@ -211,8 +212,8 @@ export type CommunicatorPorts = {
   readonly store: ExecutorStore
   readonly presence: Presence
   readonly server: { readonly name: string; readonly version: string }
-  /** What a handshake's tools are to a model. */
-  toToolbelt(handshake: Handshake): Toolbelt
+  /** What an executor's tools are to a model. */
+  toToolbelt(announced: AnnouncedTools): Toolbelt
   /** Something went wrong that no executor can be told about. */
   warn(message: string, thrown: unknown): void
 }

@@ -3,17 +3,17 @@ import { limits as protocolLimits } from '@codegen/protocol/limits'
 import type { RunFactOf, RunLimits, StartRun } from '@codegen/protocol/wire'
 import { reach } from '#crash-points'
 import { bootstrapEntries } from '#runs/call-entries'
-import { digestOf, toSystemPrompt } from '#runs/context'
+import { toSystemPrompt } from '#runs/context'
 import { toCarriedRecap, toConversation } from '#runs/conversation'
 import type { Dialect } from '#runs/dialect'
 import { dialectNamed } from '#runs/dialects'
 import { Drive } from '#runs/drive'
-import { unshown } from '#runs/log-entry'
 import type { EntryInternal, LogEntry, RunBounds } from '#runs/log-entry'
 import { toListedPrompt } from '#runs/listed-prompt'
 import type { RequestStyle } from '#runs/ports'
 import { createTranscript } from '#runs/request-text'
 import { foldRun } from '#runs/run'
+import { toText, toToolbeltEntry, toToolsText } from '#runs/toolbelt-entry'
 import { toFrameText } from './frames.ts'
 import type { OwnedRuns } from './owned-runs.ts'
 import type { ConnectionPorts, Greeted, NewRun, QueuedStart } from './ports.ts'
@@ -49,11 +49,11 @@ export async function startRun(ports: ConnectionPorts, asked: RunStart): Promise
 
   const entries = run.entries.map((entry, index) => ({ ...entry, position: index + 1 }))
   const folded = foldRun(entries)
-  const [system, tools] = run.texts
   const transcript = createTranscript(dialectNamed(folded.dialect), {
     model,
-    toolsJson: tools?.body ?? '[]',
-    systemPrompt: system?.body ?? '',
+    // What they are its second entry says.
+    toolsJson: '[]',
+    systemPrompt: '',
     options: folded.requestOptions,
   })
   for (const entry of entries) transcript.add(entry)
@@ -101,11 +101,10 @@ async function toNewRun(ports: ConnectionPorts, asked: RunStart, model: string):
   const style = ports.brain.model.requestStyle({ model, sessionId })
   const dialect = dialectNamed(style.dialect)
   const earlier = await earlierConversation(ports, { greeted, sessionId: start.session_id, dialect })
-  const systemPrompt = toSystemPrompt(start.project_spec)
+  const { toolbelt } = runs
+  const [system, tools] = [toText(toSystemPrompt(start.project_spec)), toToolsText(dialect, toolbelt)]
   const bounds = toBounds(start.limits)
   const key = { teamId, generationId }
-  const texts = [systemPrompt, dialect.tools(runs.toolbelt.json)].map((body) => ({ digest: digestOf(body), body }))
-  const [system, tools] = texts.map((text) => text.digest)
   const entries: LogEntry[] = [
     startedEntry(
       {
@@ -122,15 +121,7 @@ async function toNewRun(ports: ConnectionPorts, asked: RunStart, model: string):
         internal: { ...toInternal(style, bounds), ...toOrigin(asked), ...earlier.internal },
       },
     ),
-    unshown({
-      type: 'toolbelt',
-      payload: {
-        generation_id: generationId,
-        system_digest: system ?? '',
-        tools_digest: tools ?? '',
-        tools: [...runs.toolbelt.names],
-      },
-    }),
+    toToolbeltEntry(generationId, { systemDigest: system.digest, tools, toolbelt, texts: [system, tools] }),
     ...bootstrapEntries({ key, dialect, hands: runs.hands, ports: ports.brain }),
   ]
   return {
@@ -147,7 +138,6 @@ async function toNewRun(ports: ConnectionPorts, asked: RunStart, model: string):
     model,
     limitsJson: JSON.stringify(bounds),
     entries,
-    texts,
   }
 }
 

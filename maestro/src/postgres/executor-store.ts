@@ -6,7 +6,7 @@ import type { Statements } from './database.ts'
 import { commandsOf, writeCommand } from './inbox.ts'
 import { loadRun } from './load-run.ts'
 import { abandonedStarts, endQueued, queuedStart, queuedStarts, queueStart } from './queued-runs.ts'
-import { toEntryColumns, unfoldEntries } from './run-log.ts'
+import { toEntryColumns, toTextColumns, unfoldEntries } from './run-log.ts'
 import { toSavedEntry } from './saved-entry.ts'
 import type { LogRow } from './saved-entry.ts'
 import { setAside } from './set-aside.ts'
@@ -52,6 +52,8 @@ SELECT log.generation_id, log.position, log.type, log.payload, CASE WHEN log.pos
      SELECT FROM compacted WHERE (ended.created_at, ended.generation_id) < (compacted.created_at, compacted.generation_id))
  ORDER BY ended.created_at, ended.generation_id, log.position`
 
+const saveToolsSql = `UPDATE executors SET tools = $4 WHERE team_id = $1 AND executor_id = $2 AND epoch = $3`
+
 const standingSql = `SELECT finished_at IS NOT NULL AS ended FROM runs WHERE team_id = $1 AND generation_id = $2 AND executor_id = $3`
 
 /** Executors, their runs and inboxes in Postgres. `server` names this replica in `claimed` entries. */
@@ -60,6 +62,10 @@ export function createExecutorStore(database: Statements, server: string): Execu
     claim: (executor: ExecutorRecord, namedEpoch): Promise<Claim> =>
       claimExecutor(database, { executor, namedEpoch, server }),
     claimQueued: (key, owner) => claimQueued(database, key, { ...owner, server }),
+    async saveTools({ teamId, executorId, epoch }, tools) {
+      const values = [teamId, executorId, epoch, tools]
+      return (await database.query({ text: saveToolsSql, values })).rowCount === 1
+    },
     load: (key) => loadRun(database, key),
     start: (run) => startRun(database, run),
     queue: (start) => queueStart(database, start),
@@ -122,7 +128,6 @@ function startValues(run: NewRun): unknown[] {
     run.limitsJson,
     run.entries.length,
     ...toEntryColumns(run.entries),
-    run.texts.map((text) => text.digest),
-    run.texts.map((text) => text.body),
+    ...toTextColumns(run.entries),
   ]
 }

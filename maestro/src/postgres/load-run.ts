@@ -1,4 +1,5 @@
 import { Failure } from '@codegen/protocol/failure'
+import type { RunFactOf } from '@codegen/protocol/wire'
 import type { SavedEntry } from '#runs/log-entry'
 import type { LoadedRun, RunKey } from '#runs/ports'
 import { toWorkedMs } from '#runs/worked-ms'
@@ -26,13 +27,14 @@ export async function loadRun(database: Statements, key: RunKey): Promise<Loaded
   return toLoaded(database, key, { run, rows, entries: rows.map(toSavedEntry) })
 }
 
-/** A run up to the first entry that is missing or cannot be read, which is named. Fails with run.unknown. */
+/** A run up to the first entry that is missing or cannot be read, which is named; each entry with the texts it names. Fails with run.unknown. */
 export async function loadReadable(database: Statements, key: RunKey): Promise<ReadableRun> {
   // The row first: a log that grows meanwhile is longer than it says, never shorter.
   const run = await readRun(database, key)
   const rows = await readLog(database, key)
   const { entries, unreadable } = readWhile(rows, run.length)
-  return { loaded: await toLoaded(database, key, { run, rows, entries }), unreadable }
+  const loaded = await toLoaded(database, key, { run, rows, entries })
+  return { loaded: { ...loaded, entries: await withTexts(database, key, entries) }, unreadable }
 }
 
 type RunRow = {
@@ -81,15 +83,11 @@ async function toLoaded(
 ): Promise<LoadedRun> {
   const { run, rows, entries } = of
   const digests = lastDigests(entries)
-  const texts = await database.query<{ digest: string; body: string }>({
-    text: textsSql,
-    values: [teamId, Object.values(digests)],
-  })
+  const bodies = await readTexts(database, teamId, Object.values(digests))
   const nowMs = Number(run.now_ms)
   const timed = entries.map((entry, index) => ({ entry, atMs: Number(rows[index]?.at_ms ?? nowMs) }))
   // Of a fork only what is its own counts: what it begins with was done before.
   const begun = rows[entries[0]?.internal?.forked_from?.position ?? 0]
-  const bodies = new Map(texts.rows.map((row) => [row.digest, row.body]))
   return {
     entries,
     epoch: run.epoch,
@@ -102,6 +100,37 @@ async function toLoaded(
     systemPrompt: bodies.get(digests.system) ?? '',
     toolsJson: bodies.get(digests.tools) ?? '[]',
   }
+}
+
+/** Only the last ones are asked for by whoever goes on with the run. */
+async function withTexts(
+  database: Statements,
+  { teamId }: RunKey,
+  entries: readonly SavedEntry[],
+): Promise<readonly SavedEntry[]> {
+  const named = entries.map(({ fact }) => (fact.type === 'toolbelt' ? digestsOf(fact) : []))
+  const bodies = await readTexts(database, teamId, [...new Set(named.flat())])
+  return entries.map((entry, index) => {
+    const texts = (named[index] ?? []).flatMap((digest) => {
+      const body = bodies.get(digest)
+      return body === undefined ? [] : [{ digest, body }]
+    })
+    return texts.length === 0 ? entry : { ...entry, texts }
+  })
+}
+
+function digestsOf({ payload }: RunFactOf<'toolbelt'>): string[] {
+  return [payload.system_digest, payload.tools_digest]
+}
+
+async function readTexts(
+  database: Statements,
+  teamId: string,
+  digests: readonly string[],
+): Promise<ReadonlyMap<string, string>> {
+  const values = [teamId, digests]
+  const { rows } = await database.query<{ digest: string; body: string }>({ text: textsSql, values })
+  return new Map(rows.map((row) => [row.digest, row.body]))
 }
 
 function lastDigests(entries: readonly SavedEntry[]): { system: string; tools: string } {

@@ -9,6 +9,7 @@ import type { LogEntry } from '#runs/log-entry'
 import { foldRun } from '#runs/run'
 import { openDatabase } from './database.ts'
 import { createExecutorStore } from './executor-store.ts'
+import { loadReadable } from './load-run.ts'
 import { isMigrated, migrate } from './migrate.ts'
 import { takeReplicaLock } from './replica-lock.ts'
 import { createRunList } from './run-list.ts'
@@ -61,10 +62,6 @@ function newRun(more: Partial<NewRun> = {}): NewRun {
     model: 'm',
     limitsJson: '{}',
     entries: [started(generationId)],
-    texts: [
-      { digest: 'system', body: 'be good' },
-      { digest: 'tools', body: '[]' },
-    ],
     ...more,
   }
 }
@@ -203,14 +200,16 @@ test('what a tool may print is kept and given back byte for byte', async (t) => 
 test('a run is loaded with the texts its entries name', async (t) => {
   const opened = await open(t)
   if (!opened) return
-  const { store } = opened
+  const { store, log, database } = opened
   await store.claim(executor, undefined)
   const generationId = randomUUID()
   const toolbelt = { generation_id: generationId, system_digest: 'system', tools_digest: 'tools', tools: [] }
-  const run = newRun({
-    generationId,
-    entries: [started(generationId), unshown({ type: 'toolbelt', payload: toolbelt })],
-  })
+  const system = { digest: 'system', body: 'be good' }
+  const first = {
+    ...unshown({ type: 'toolbelt', payload: toolbelt }),
+    texts: [system, { digest: 'tools', body: '[]' }],
+  }
+  const run = newRun({ generationId, entries: [started(generationId), first] })
   await store.start(run)
   t.match(await store.load(run), {
     systemPrompt: 'be good',
@@ -219,6 +218,20 @@ test('a run is loaded with the texts its entries name', async (t) => {
     epoch: 1,
     executorId: 'executor-1',
   })
+  const other = { digest: 'others', body: '[{}]' }
+  const changed = { ...toolbelt, tools_digest: other.digest, tools: ['other'] }
+  const entry = { ...unshown({ type: 'toolbelt', payload: changed }), texts: [other] }
+  const append = { ...run, length: 2, entries: [entry], summary }
+  t.equal(await log.append({ ...append, epoch: 7 }), false, 'who does not own the run')
+  t.match(await store.load(run), { toolsJson: '[]' }, 'changes nothing')
+  t.equal(await log.append(append), true)
+  t.match(await store.load(run), { systemPrompt: 'be good', toolsJson: '[{}]' }, 'and goes on with the last of them')
+  const { loaded } = await loadReadable(database, run)
+  t.match(
+    loaded.entries.map(({ texts }) => texts?.map(({ body }) => body)),
+    [undefined, ['be good', '[]'], ['be good', '[{}]']],
+  )
+
   await t.rejects(store.load({ teamId: 'default', generationId: 'none' }), { code: 'run.unknown' })
   await t.rejects(store.load({ teamId: 'another', generationId }), { code: 'run.unknown' }, 'another team sees nothing')
 })

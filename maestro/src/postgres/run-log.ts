@@ -15,15 +15,24 @@ export function unfoldEntries(first: number): string {
  * The fence is the UPDATE: under READ COMMITTED it waits for whoever holds the row and then sees their epoch and length, so that of two owners
  * only one can append. The INSERT takes its rows from it.
  */
-const appendSql = `
+const appendSql = toAppendSql('')
+/** The texts that entries name come on record with them; most entries name none. */
+const appendWithTextsSql = toAppendSql(`,
+texts AS (
+  INSERT INTO run_texts (team_id, digest, body)
+  SELECT $1, text.digest, text.body FROM fence, unnest($17::text[], $18::text[]) AS text(digest, body) ON CONFLICT DO NOTHING)`)
+
+function toAppendSql(texts: string): string {
+  return `
 WITH fence AS (
   UPDATE runs SET length = length + $5, status = $6, turns = $7, input_tokens = $8, output_tokens = $9, error = $10, claims = 0,
          parked_at = NULL, finished_at = CASE WHEN $11 THEN now() END
    WHERE team_id = $1 AND generation_id = $2 AND epoch = $3 AND length = $4 AND finished_at IS NULL AND ($16::integer IS NULL OR inputs = $16)
-  RETURNING length)
+  RETURNING length)${texts}
 INSERT INTO run_log (team_id, generation_id, position, type, payload, shown, internal)
 SELECT $1, $2, $4 + entry.index, entry.type, entry.payload::json, entry.shown, entry.internal::json
   FROM fence, ${unfoldEntries(12)}`
+}
 
 const lengthSql = `SELECT length FROM runs WHERE team_id = $1 AND generation_id = $2 AND epoch = $3 AND length = $4`
 
@@ -81,7 +90,9 @@ async function appendEntries(database: Statements, append: RunAppend, inputs: nu
 
 /** The statement that appends, behind the fence; it changes one row for each entry, or nothing. `inputs` as above. */
 export function toAppendStatement(append: RunAppend, inputs: number | null): Statement {
-  return { name: 'append', text: appendSql, values: [...appendValues(append), inputs] }
+  const values = [...appendValues(append), inputs]
+  if (!append.entries.some((entry) => entry.texts)) return { name: 'append', text: appendSql, values }
+  return { text: appendWithTextsSql, values: [...values, ...toTextColumns(append.entries)] }
 }
 
 async function hasLength(database: Statements, append: RunAppend, length: number): Promise<boolean> {
@@ -126,6 +137,12 @@ export function toEntryColumns(entries: readonly LogEntry[]): readonly (string |
     entries.map((entry) => entry.shown),
     entries.map((entry) => entry.internal && JSON.stringify(entry.internal)),
   ]
+}
+
+/** The texts that entries bring, as two columns: digest and body. */
+export function toTextColumns(entries: readonly LogEntry[]): readonly string[][] {
+  const texts = entries.flatMap((entry) => entry.texts ?? [])
+  return [texts.map((text) => text.digest), texts.map((text) => text.body)]
 }
 
 function toEvent(row: FactRow): PublishedEvent {

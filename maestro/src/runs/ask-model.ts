@@ -6,14 +6,16 @@ import type { Drive } from './drive.ts'
 import type { LogEntry } from './log-entry.ts'
 import type { ModelAnswer, ModelRequest } from './ports.ts'
 import type { RequestText } from './request-text.ts'
+import { takeTools } from './take-tools.ts'
 import { toUsage } from './usage-entry.ts'
 
 /**
- * Asks the model and stages its answer; where the request would leave no room for one, or is refused as too long, the run's older part is summed up
+ * Asks the model, with the tools its executor has now, and stages its answer; where the request would leave no room for one, or is refused as too long, the run's older part is summed up
  * instead. The request leaves while its inputs are being committed; the answer counts only once they are. An end that is asked for meanwhile aborts the
  * request. False when the run is no longer this replica's.
  */
 export async function askModel(drive: Drive): Promise<boolean> {
+  takeTools(drive)
   if (isFull(drive)) return compact(drive, 'full')
   const request = drive.transcript.toRequest()
   const committed = drive.commit()

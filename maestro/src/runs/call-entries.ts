@@ -1,3 +1,4 @@
+import { Failure } from '@codegen/protocol/failure'
 import { bootstrapCommands } from './bootstrap.ts'
 import type { Drive } from './drive.ts'
 import type { LogEntry } from './log-entry.ts'
@@ -57,8 +58,9 @@ function requestEntry(drive: Drive, request: ToolRequest): LogEntry {
       },
     }
   }
-  const { code, message } = checked.failure
-  drive.stopwatch.refused()
+  const isGone = hasGone(drive, request)
+  const { code, message } = isGone ? goneTool(drive, request) : checked.failure
+  if (!isGone) drive.stopwatch.refused()
   return {
     fact: {
       type: 'tool_call_finished',
@@ -72,6 +74,17 @@ function requestEntry(drive: Drive, request: ToolRequest): LogEntry {
       },
     },
     shown: drive.dialect.result(request.id, message),
-    internal: { request_id: request.id, wrong: true },
+    // Whoever asks for what it was told of has made no mistake.
+    internal: { request_id: request.id, ...(isGone ? {} : { wrong: true }) },
   }
+}
+
+/** The model was told of this tool, and its executor has taken it away since. */
+function hasGone({ run, toolbelt }: Drive, { name }: ToolRequest): boolean {
+  return run.offered?.tools.includes(name) === true && !toolbelt.names.includes(name)
+}
+
+function goneTool({ toolbelt }: Drive, { name }: ToolRequest): Failure {
+  const message = `The tool "${name.slice(0, 100)}" is gone: it was taken away while you worked. There are: ${toolbelt.names.join(', ')}.`
+  return new Failure('tool.unknown', message)
 }

@@ -71,7 +71,6 @@ export class Drive {
   readonly key: RunKey
   readonly ports: BrainPorts
   readonly hands: Hands
-  readonly toolbelt: Toolbelt
   readonly transcript: Transcript
   readonly dialect: Dialect
   readonly outlet: EventOutlet
@@ -84,6 +83,10 @@ export class Drive {
   /** Calls whose end was asked for. */
   readonly cancelled = new Set<string>()
 
+  /** What its executor offers now. */
+  toolbelt: Toolbelt
+  /** The one that its log is known to tell of. */
+  recordedToolbelt: Toolbelt | undefined
   /** It goes on elsewhere from its next step on. */
   isLeaving = false
   /** What people said and no entry shows yet, oldest first. */

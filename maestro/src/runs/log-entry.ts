@@ -9,7 +9,12 @@ export type LogEntry = {
   /** Messages in the run's dialect, JSON texts joined by commas, rendered once; null when it shows the model nothing. */
   readonly shown: string | null
   readonly internal: EntryInternal | null
+  /** What it names by digest and what is kept beside the log, where that is at hand. */
+  readonly texts?: readonly RunText[]
 }
+
+/** A system prompt or a tool list; many runs have the same. */
+export type RunText = { readonly digest: string; readonly body: string }
 
 export type SavedEntry = LogEntry & { readonly position: number }
 

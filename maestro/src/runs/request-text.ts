@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto'
+import type { RunFactOf } from '@codegen/protocol/wire'
 import type { Dialect, RequestHead } from './dialect.ts'
 import { createContextMeter } from './context-meter.ts'
-import type { SavedEntry } from './log-entry.ts'
+import type { RunText, SavedEntry } from './log-entry.ts'
 import { createRecap } from './recap.ts'
 import type { RecapState } from './recap-state.ts'
 
@@ -18,7 +19,7 @@ export type Transcript = {
   /** Where each answer is that can be the first to stay, oldest first. */
   readonly answers: readonly { readonly position: number }[]
   readonly tokens: number
-  /** Of the part that never changes: model, instructions and tools. */
+  /** Of the part before the messages: model, instructions and tools. */
   readonly headTokens: number
   /** Of what entries from this position on show. */
   tokensFrom(position: number): number
@@ -31,14 +32,17 @@ export type Transcript = {
 
 /**
  * A request that only ever grows at its end, until its older part is summed up and it begins anew. Model and tools come first and the messages last, so
- * each request begins with the bytes of the one before, and neither its text nor its digest is made anew from turn to turn.
+ * each request begins with the bytes of the one before, and neither its text nor its digest is made anew from turn to turn. An entry that brings other tools
+ * puts the same messages behind another head.
  */
 export function createTranscript(dialect: Dialect, head: RequestHead): Transcript {
-  return new GrowingTranscript(dialect.head(head))
+  return new GrowingTranscript(dialect, head)
 }
 
 class GrowingTranscript implements Transcript {
-  readonly #head: string
+  readonly #dialect: Dialect
+  #of: RequestHead
+  #head: string
   /** The head ends where its list of messages begins. */
   readonly #isListOpen: boolean
   readonly #meter = createContextMeter()
@@ -47,16 +51,19 @@ class GrowingTranscript implements Transcript {
   #hash = createHash('sha256')
   #answers: { readonly position: number; readonly offset: number }[] = []
 
-  constructor(head: string) {
-    this.#head = head
-    this.#isListOpen = head.endsWith('[')
-    this.#append(head)
+  constructor(dialect: Dialect, of: RequestHead) {
+    this.#dialect = dialect
+    this.#of = of
+    this.#head = dialect.head(of)
+    this.#isListOpen = this.#head.endsWith('[')
+    this.#append(this.#head)
   }
 
   add(entry: SavedEntry): void {
     const { fact, shown } = entry
     this.#recap.add(entry)
     if (fact.type === 'compacted') return this.#restart(fact.payload.kept_from, shown ?? '')
+    if (fact.type === 'toolbelt') this.#changeTools(fact.payload, entry.texts ?? [])
     if (fact.type === 'usage') this.#meter.read(fact.payload.input_tokens)
     if (fact.type === 'agent_message') {
       this.#meter.asked(this.#text.length)
@@ -103,11 +110,28 @@ class GrowingTranscript implements Transcript {
     return this.#recap.state()
   }
 
+  /** Where the texts are not at hand the head is that of the run's last ones already. */
+  #changeTools(named: RunFactOf<'toolbelt'>['payload'], texts: readonly RunText[]): void {
+    const bodyOf = (digest: string): string | undefined => texts.find((text) => text.digest === digest)?.body
+    const toolsJson = bodyOf(named.tools_digest) ?? this.#of.toolsJson
+    const systemPrompt = bodyOf(named.system_digest) ?? this.#of.systemPrompt
+    const before = this.#head
+    this.#of = { ...this.#of, toolsJson, systemPrompt }
+    this.#head = this.#dialect.head(this.#of)
+    if (this.#head === before) return
+    const messages = toCopy(this.#text.slice(before.length))
+    this.#text = ''
+    this.#hash = createHash('sha256')
+    this.#append(this.#head)
+    this.#append(messages)
+    const moved = this.#head.length - before.length
+    this.#answers = this.#answers.map(({ position, offset }) => ({ position, offset: offset + moved }))
+  }
+
   /** From here on: the head, what took the place of the older part, and the entries from `keptFrom` on as they were. */
   #restart(keptFrom: number, shown: string): void {
     const offset = this.#offsetOf(keptFrom)
-    // A copy: a piece of a string keeps all of it in memory.
-    const tail = Buffer.from(this.#text.slice(offset)).toString()
+    const tail = toCopy(this.#text.slice(offset))
     this.#text = ''
     this.#hash = createHash('sha256')
     this.#append(this.#head)
@@ -133,4 +157,9 @@ class GrowingTranscript implements Transcript {
     this.#text += piece
     this.#hash.update(piece)
   }
+}
+
+/** A piece of a string keeps all of it in memory. */
+function toCopy(piece: string): string {
+  return Buffer.from(piece).toString()
 }

@@ -38,6 +38,8 @@ export type Run = {
   readonly openCalls: ReadonlyMap<string, OpenCall>
   /** Open calls that wait for their owner's answer. */
   readonly openQuestions: ReadonlySet<string>
+  /** What its model was last told of: instructions and tools. */
+  readonly offered: Pick<RunFactOf<'toolbelt'>['payload'], 'system_digest' | 'tools_digest' | 'tools'> | undefined
   /** Answers in a row that asked for something wrong. */
   readonly wrongAnswers: number
   /** Answers in a row that asked for the same calls. */
@@ -109,6 +111,7 @@ function startedRun(fact: RunFactOf<'run_started'>, entry: SavedEntry): Run {
       seconds: limits.runSecondsDefault,
     },
     traceparent: entry.internal?.traceparent,
+    offered: undefined,
     length: entry.position,
     bootstrap: 'none',
     turns: 0,
@@ -151,8 +154,9 @@ function change(run: Run, entry: SavedEntry): Run {
       return finished(run, fact)
     case 'input':
       return spokenTo(run, fact)
-    case 'run_started':
     case 'toolbelt':
+      return { ...run, offered: fact.payload }
+    case 'run_started':
     case 'claimed':
       return run
   }

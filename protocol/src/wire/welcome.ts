@@ -10,6 +10,8 @@ export const Welcome = message('welcome', {
   epoch: Type.Integer({ minimum: 1 }),
   server: Type.Object({ name: Type.String(), version: Type.String() }),
   heartbeat_ms: Type.Integer({ minimum: 1 }),
+  /** What may be sent to it beyond the first release. */
+  features: Type.Optional(Type.Array(Type.String({ maxLength: 100 }), { maxItems: 100 })),
   limits: Type.Object({ max_message_bytes: Type.Integer({ minimum: 1024 }) }),
   runs: Type.Array(
     Type.Object({
