@@ -8,6 +8,7 @@ import { doctor } from '#commands/doctor'
 import { help } from '#commands/help'
 import { log } from '#commands/log'
 import { logs } from '#commands/logs'
+import { allowPlugin, disablePlugin, enablePlugin, plugins } from '#commands/plugins'
 import { resume } from '#commands/resume'
 import { run } from '#commands/run'
 import { runs } from '#commands/runs'
@@ -31,6 +32,10 @@ export const commands: readonly Command[] = [
   logs,
   tools,
   callTool,
+  plugins,
+  allowPlugin,
+  enablePlugin,
+  disablePlugin,
   startDaemon,
   stopDaemon,
   restartDaemon,

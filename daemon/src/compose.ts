@@ -3,6 +3,7 @@ import type { CallSinks } from '#calls/ports'
 import { createRemoteAnswers } from '#calls/remote-answers'
 import { toHandshake } from '#link/handshake'
 import { isOfThisMachine } from '#link/run-place'
+import { settlesWithin } from '#hands/settles-within'
 import { loadIdentity } from '#link/identity'
 import { createLink } from '#link/link'
 import type { Link } from '#link/link'
@@ -21,6 +22,7 @@ import type { Target } from '#link/target'
 import { tellJudged } from '#link/tell-judged'
 import { createViewers } from '#link/viewers'
 import type { LocalDaemon } from '#local/ports'
+import type { ForeignPlugins } from '#plugins/foreign-plugins'
 import type { PrivateMaestro } from '#maestro/private-maestro'
 import type { Traces } from '#opentelemetry/traces'
 import { composeCalls } from './compose-calls.ts'
@@ -28,6 +30,7 @@ import type { CallsSide, HandedOver } from './compose-calls.ts'
 import type { Check } from '@codegen/protocol/wire'
 import type { Config } from './config.ts'
 import type { Log } from './log.ts'
+import { limits } from './limits.ts'
 import { toStatus } from './to-status.ts'
 
 /** Everything of a codegend but its socket. */
@@ -64,7 +67,9 @@ export function compose(options: ComposeOptions): Parts {
   const outbox = createOutbox(log)
   const sinks: CallSinks = new Map()
   const reports = toReports(outbox, sinks)
-  const calls = composeCalls({ config, home, server: target.shown, reports, sinks, traces, log })
+  // Plugins are looked at after everything here is built.
+  const toolsChanged = (): void => announceTools()
+  const calls = composeCalls({ config, home, server: target.shown, reports, sinks, traces, toolsChanged, log })
   const access = async (signal: AbortSignal): Promise<Access> => {
     await maestro?.ready(signal)
     return { target, token: maestro ? maestro.token : config.readToken() }
@@ -72,8 +77,10 @@ export function compose(options: ComposeOptions): Parts {
   const { remoteApprovals } = config
   const side = { home, version, log, outbox, sinks, calls, traces, access, remoteApprovals }
   const { link, desk, executorId, stopRuns, beginLeaving } = composeLink(side)
+  const announceTools = toAnnouncement(link, calls)
   calls
     .recover(isOfThisMachine)
+    .then(() => startPlugins(calls.plugins, log))
     .then(link.start)
     .then(calls.host.load)
     .catch((error: unknown) => log.error('codegend could not begin its work', error))
@@ -88,14 +95,14 @@ export function compose(options: ComposeOptions): Parts {
       runsOpen: calls.runs.openCount() - calls.localCalls.openCount(),
       callsOpen: calls.calls.openCount() + calls.heldCount(),
       callsHeld: calls.heldCount(),
-      tools: calls.host.toolNames,
+      tools: allNames(calls.host),
       logFile: join(home, 'log', 'codegend.log'),
       ...options,
     })
   const looks = { link, shown: target.shown, isOwn: maestro !== undefined, access }
   const doctor = async (signal: AbortSignal): Promise<Check[]> => {
     const { lookAround } = await import('#doctor/doctor')
-    return lookAround({ ...looks, toolNames: calls.host.toolNames, environment: config.environment }, signal)
+    return lookAround({ ...looks, toolNames: allNames(calls.host), environment: config.environment }, signal)
   }
   return {
     daemon: {
@@ -105,10 +112,28 @@ export function compose(options: ComposeOptions): Parts {
       tools: calls.host.list,
       callTool: calls.localCalls.call,
       approvals: calls.approvals,
+      plugins: calls.plugins,
     },
     beginLeaving,
     ...toDeparture({ calls, link, maestro, stopRuns }),
   }
+}
+
+/** What plugins offer is in the first handshake where that is known soon. One that takes long is announced when it is there. */
+async function startPlugins(plugins: ForeignPlugins, log: Log): Promise<void> {
+  const started = plugins.start().catch((error: unknown) => log.error('the plugins could not be started', error))
+  await settlesWithin(started, limits.pluginsFirstMsMax)
+}
+
+/** Tells Maestro of the tools as they are now: the handshake says so, and a run that is open sees them with the next one. */
+function toAnnouncement(link: Link, { runs, localCalls }: CallsSide): () => void {
+  return () => {
+    if (runs.openCount() - localCalls.openCount() === 0 && link.state().kind === 'connected') link.redial(0)
+  }
+}
+
+function allNames({ toolNames, customTools }: CallsSide['host']): string[] {
+  return [...toolNames, ...customTools().map(({ name }) => name)]
 }
 
 type Departing = {
@@ -159,7 +184,7 @@ function composeLink(options: LinkSideOptions): LinkSide {
   const viewers = createViewers()
   const parts = { known, outbox, viewers, traces, starts: createPendingStarts() }
   const news = createRunNews(parts)
-  const { toolNames } = host
+  const { toolNames, customTools } = host
   const answers = createRemoteAnswers({
     approvals: side.approvals,
     mayAllow: options.remoteApprovals,
@@ -177,6 +202,7 @@ function composeLink(options: LinkSideOptions): LinkSide {
         journalId: journal.id,
         version,
         toolNames,
+        customTools: customTools(),
         openToolIds: journal.openToolIds((id) => !isOfThisMachine(id)),
       }),
     connected(connection) {
@@ -189,7 +215,16 @@ function composeLink(options: LinkSideOptions): LinkSide {
       receiveFrame(frame, { calls, answers, runs: news, outbox, log, drain: (afterMs) => link.redial(afterMs) }),
     log,
   })
-  const seedRuns = createSeedRuns({ sinks, known, viewers, calls, toolNames, log, upgraded: () => link.redial(0) })
+  const seedRuns = createSeedRuns({
+    sinks,
+    known,
+    viewers,
+    calls,
+    toolNames,
+    customTools,
+    log,
+    upgraded: () => link.redial(0),
+  })
   const desk = createRunDesk({ executorId, link, runs: createRunRequests(parts), seedRuns, access })
   return { link, desk, executorId, stopRuns: seedRuns.stop, beginLeaving: parts.starts.leave }
 }

@@ -1,6 +1,7 @@
 import { arch, hostname, platform } from 'node:os'
 import { limits } from '@codegen/protocol/limits'
 import { protocolVersion } from '@codegen/protocol/wire'
+import type { ToolDefinition } from '@codegen/protocol/tool'
 import type { Handshake, ProjectSpec } from '@codegen/protocol/wire'
 
 /** The name codegend gives itself. */
@@ -13,14 +14,15 @@ export function toHandshake(self: {
   journalId: string
   version: string
   toolNames: readonly string[]
+  customTools: readonly ToolDefinition[]
   openToolIds: readonly string[]
 }): Handshake {
-  const { executorId, epoch, journalId, version, toolNames, openToolIds } = self
+  const { executorId, epoch, journalId, version, toolNames, customTools, openToolIds } = self
   return {
     client_type: clientType,
     initial_prompt: '',
-    known_tools: [...toolNames],
-    custom_tools: [],
+    known_tools: toKnown(toolNames, customTools),
+    custom_tools: [...customTools],
     project_spec: { content: '', file_paths: [] },
     protocol: { version: protocolVersion, features: [] },
     executor: {
@@ -44,14 +46,19 @@ const openMax = 10_000
 export function toSeedHandshake(run: {
   prompt: string
   toolNames: readonly string[]
+  customTools: readonly ToolDefinition[]
   projectSpec: ProjectSpec
 }): Handshake {
-  const { prompt, toolNames, projectSpec } = run
+  const { prompt, toolNames, customTools, projectSpec } = run
   return {
     client_type: clientType,
     initial_prompt: prompt,
-    known_tools: [...toolNames],
-    custom_tools: [],
+    known_tools: toKnown(toolNames, customTools),
+    custom_tools: [...customTools],
     project_spec: projectSpec,
   }
+}
+
+function toKnown(toolNames: readonly string[], customTools: readonly ToolDefinition[]): string[] {
+  return [...toolNames, ...customTools.map(({ name }) => name)]
 }

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { Failure } from '@codegen/protocol/failure'
 import { closeCodes, readMaestroFrame } from '@codegen/protocol/wire'
+import type { ToolDefinition } from '@codegen/protocol/tool'
 import type { RunFinished, StartRun, ToolResult } from '@codegen/protocol/wire'
 import type { RawData, WebSocket } from 'ws'
 import type { Calls } from '#calls/calls'
@@ -48,6 +49,7 @@ export type SeedRunsParts = {
   readonly viewers: Viewers
   readonly calls: Calls
   readonly toolNames: readonly string[]
+  customTools(): readonly ToolDefinition[]
   readonly log: Log
   /** The server has become one of level 1. */
   upgraded(): void
@@ -136,7 +138,14 @@ function openRun(parts: SeedRunsParts, { generationId, socket, wish }: Opening):
       log.warn('a message of the server was not understood', { reason: String(error) })
     }
   })
-  sendFrame(socket, { type: 'handshake', payload: toSeedHandshake({ prompt, toolNames, projectSpec }) }, Infinity)
+  sendFrame(
+    socket,
+    {
+      type: 'handshake',
+      payload: toSeedHandshake({ prompt, toolNames, customTools: parts.customTools(), projectSpec }),
+    },
+    Infinity,
+  )
   return opened
 }
 
