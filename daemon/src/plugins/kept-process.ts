@@ -58,7 +58,12 @@ export function keepProcess({ program, first, gaveUp, log }: KeptProcessOptions)
       if (isOff) throw new Failure('tool.unavailable', `The plugin ${name} is off: it crashed too often.`)
       return current ?? adopt(startPluginProcess(program))
     },
-    end: () => current?.end(),
+    end() {
+      const ending = current
+      // A call that comes meanwhile gets a process of its own.
+      current = undefined
+      ending?.end()
+    },
   }
 }
 
