@@ -10,6 +10,9 @@ import { version } from './version.ts'
 type Parameters<Name extends keyof DaemonMethods> = DaemonMethods[Name]['parameters']
 type Result<Name extends keyof DaemonMethods> = DaemonMethods[Name]['result']
 
+/** A plugin as codegend shows it. */
+export type Plugin = Result<'plugins/list'>['plugins'][number]
+
 /** codegend as the CLI knows it: a method a call. Each fails with the daemon's Failure, or client.closed when it is gone. */
 export type Client = {
   startRun(parameters: Parameters<'run/start'>, signal: AbortSignal): Promise<Result<'run/start'>>
@@ -26,6 +29,10 @@ export type Client = {
   /** Runs one tool. Aborting `signal` cancels it. */
   callTool(parameters: Parameters<'tools/call'>, signal: AbortSignal): Promise<Result<'tools/call'>>
   listTools(): Promise<Result<'tools/list'>['tools']>
+  listPlugins(): Promise<Plugin[]>
+  allowPlugin(name: string): Promise<Plugin>
+  enablePlugin(name: string): Promise<Plugin>
+  disablePlugin(name: string): Promise<Plugin>
   /** Resolves when the connection has ended, from whichever side. */
   readonly closed: Promise<Failure>
   close(): void
@@ -109,6 +116,10 @@ function toMethods(peer: Peer<DaemonMethods>, introduced: Promise<unknown>): Omi
     tailLogs: (parameters) => ask('logs/tail', parameters),
     shutdown: () => peer.request('daemon/shutdown', {}),
     callTool: (parameters, signal) => ask('tools/call', parameters, { timeoutMs: Infinity, signal }),
+    listPlugins: async () => (await ask('plugins/list', {})).plugins,
+    allowPlugin: async (name) => (await ask('plugins/allow', { name })).plugin,
+    enablePlugin: async (name) => (await ask('plugins/enable', { name })).plugin,
+    disablePlugin: async (name) => (await ask('plugins/disable', { name })).plugin,
     listTools: async () => (await ask('tools/list', {})).tools,
   }
 }

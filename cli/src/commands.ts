@@ -9,6 +9,7 @@ import { help } from '#commands/help'
 import { log } from '#commands/log'
 import { logs } from '#commands/logs'
 import { mcp } from '#commands/mcp'
+import { allowPlugin, disablePlugin, enablePlugin, plugins } from '#commands/plugins'
 import { resume } from '#commands/resume'
 import { run } from '#commands/run'
 import { runs } from '#commands/runs'
@@ -33,6 +34,10 @@ export const commands: readonly Command[] = [
   tools,
   callTool,
   mcp,
+  plugins,
+  allowPlugin,
+  enablePlugin,
+  disablePlugin,
   startDaemon,
   stopDaemon,
   restartDaemon,

@@ -56,7 +56,7 @@ function toParsed(command: Command, words: readonly string[], { split, commands 
 }
 
 /** Words that will be commands one day: a prompt that begins with one is more likely meant as such. */
-const laterCommands = new Set(['plugins', 'acp', 'login', 'policy', 'sent', 'audit'])
+const laterCommands = new Set(['acp', 'login', 'policy', 'sent', 'audit'])
 
 /** A prompt costs time and money: what is nearly a command is not sent to a model. */
 function refuseAlmostCommand(words: readonly string[], commands: readonly Command[]): void {

@@ -25,6 +25,8 @@ import { checkJournal, openJournal } from '#journal/journal'
 import type { Journal } from '#journal/journal'
 import { createCallContexts } from '#plugins/call-context'
 import { outputFolder } from '#plugins/output-folders'
+import { createForeignPlugins } from '#plugins/foreign-plugins'
+import type { ForeignPlugins } from '#plugins/foreign-plugins'
 import { createPluginHost } from '#plugins/host'
 import type { PluginHost } from '#plugins/host'
 import type { ToolResult } from '@codegen/protocol/wire'
@@ -37,6 +39,7 @@ import type { Log } from './log.ts'
 export type CallsSide = {
   readonly journal: Journal
   readonly host: PluginHost
+  readonly plugins: ForeignPlugins
   readonly runs: KnownRuns
   readonly approvals: Approvals
   readonly calls: Calls
@@ -69,13 +72,17 @@ export type CallsSideOptions = {
   readonly reports: CallReports
   readonly sinks: CallSinks
   readonly traces: CallTraces | undefined
+  /** What plugins offer has changed. */
+  toolsChanged(): void
   readonly log: Log
 }
 
-export function composeCalls({ config, home, server, reports, sinks, traces, log }: CallsSideOptions): CallsSide {
+export function composeCalls(options: CallsSideOptions): CallsSide {
+  const { config, home, server, reports, sinks, traces, toolsChanged, log } = options
   const journal = openJournal({ path: journalPath(home, server), bootId: readBootId(), isAlive: isProcessAlive, log })
   const groups = journaledGroups(createProcessGroups(), journal, log)
-  const host = createPluginHost(builtInPlugins)
+  const plugins = createForeignPlugins({ home, environment: config.environment, toolsChanged, log })
+  const host = createPluginHost(builtInPlugins, plugins)
   const environment = toCommandEnvironment(config.environment, config.commandEnvironment)
   const contexts = createCallContexts({
     home,
@@ -90,14 +97,12 @@ export function composeCalls({ config, home, server, reports, sinks, traces, log
   const { remoteRoots } = config
   const calls = createCalls({ journal, host, reports, contexts, approvals, runs, remoteRoots, traces, log })
   const localCalls = createLocalCalls({ calls, runs, host, sinks })
-  const left: LeftBehind = {
-    endOrphan: endProcessGroup,
-    takeOutput: ({ generationId, toolId }) => takeOutputSoFar(outputFolder(home, generationId), toolId),
-  }
+  const left = toLeftBehind(home)
   let held: HeldCalls | undefined
   return {
     journal,
     host,
+    plugins,
     runs,
     approvals,
     calls,
@@ -125,9 +130,17 @@ export function composeCalls({ config, home, server, reports, sinks, traces, log
     },
     async stop() {
       await Promise.all([calls.stop(), held?.end()])
+      plugins.stop()
       await groups.killAll('SIGKILL')
     },
     close: journal.close,
+  }
+}
+
+function toLeftBehind(home: string): LeftBehind {
+  return {
+    endOrphan: endProcessGroup,
+    takeOutput: ({ generationId, toolId }) => takeOutputSoFar(outputFolder(home, generationId), toolId),
   }
 }
 

@@ -3,6 +3,7 @@ import type { CallSinks } from '#calls/ports'
 import { createRemoteAnswers } from '#calls/remote-answers'
 import { toHandshake } from '#link/handshake'
 import { isOfThisMachine } from '#link/run-place'
+import { settlesWithin } from '#hands/settles-within'
 import { loadIdentity } from '#link/identity'
 import { createLink } from '#link/link'
 import type { Link } from '#link/link'
@@ -23,6 +24,7 @@ import { createToolNews } from '#link/tool-news'
 import type { ToolNews } from '#link/tool-news'
 import { createViewers } from '#link/viewers'
 import type { LocalDaemon } from '#local/ports'
+import type { ForeignPlugins } from '#plugins/foreign-plugins'
 import type { PrivateMaestro } from '#maestro/private-maestro'
 import type { Traces } from '#opentelemetry/traces'
 import { composeCalls } from './compose-calls.ts'
@@ -31,6 +33,7 @@ import type { Check } from '@codegen/protocol/wire'
 import type { Config } from './config.ts'
 import type { Log } from './log.ts'
 import { toListing } from './to-listing.ts'
+import { limits } from './limits.ts'
 import { toStatus } from './to-status.ts'
 
 /** Everything of a codegend but its socket. */
@@ -69,16 +72,20 @@ export function compose(options: ComposeOptions): Parts {
   const outbox = createOutbox(log)
   const sinks: CallSinks = new Map()
   const reports = toReports(outbox, sinks)
-  const calls = composeCalls({ config, home, server: target.shown, reports, sinks, traces, log })
+  // Plugins are looked at after everything here is built.
+  const toolsChanged = (): void => announceTools()
+  const calls = composeCalls({ config, home, server: target.shown, reports, sinks, traces, toolsChanged, log })
   const access = async (signal: AbortSignal): Promise<Access> => {
     await maestro?.ready(signal)
     return { target, token: maestro ? maestro.token : config.readToken() }
   }
   const { remoteApprovals } = config
   const side = { home, version, log, outbox, sinks, calls, traces, access, remoteApprovals }
-  const { link, desk, executorId, stopRuns, beginLeaving, announceTools } = composeLink(side)
+  const { link, desk, executorId, stopRuns, beginLeaving, announceTools: announce } = composeLink(side)
+  const announceTools = (): void => announce(allNames(calls.host), calls.host.customTools())
   calls
     .recover(isOfThisMachine)
+    .then(() => startPlugins(calls.plugins, log))
     .then(link.start)
     .then(calls.host.load)
     .catch((error: unknown) => log.error('codegend could not begin its work', error))
@@ -93,14 +100,14 @@ export function compose(options: ComposeOptions): Parts {
       runsOpen: calls.runs.openCount() - calls.localCalls.openCount(),
       callsOpen: calls.calls.openCount() + calls.heldCount(),
       callsHeld: calls.heldCount(),
-      tools: calls.host.toolNames,
+      tools: allNames(calls.host),
       logFile: join(home, 'log', 'codegend.log'),
       ...options,
     })
   const looks = { link, shown: target.shown, isOwn: maestro !== undefined, access }
   const doctor = async (signal: AbortSignal): Promise<Check[]> => {
     const { lookAround } = await import('#doctor/doctor')
-    return lookAround({ ...looks, toolNames: calls.host.toolNames, environment: config.environment }, signal)
+    return lookAround({ ...looks, toolNames: allNames(calls.host), environment: config.environment }, signal)
   }
   return {
     daemon: {
@@ -110,11 +117,22 @@ export function compose(options: ComposeOptions): Parts {
       tools: () => toListing(calls.host.list()),
       callTool: calls.localCalls.call,
       approvals: calls.approvals,
+      plugins: calls.plugins,
     },
     beginLeaving,
     announceTools,
     ...toDeparture({ calls, link, maestro, stopRuns }),
   }
+}
+
+/** What plugins offer is in the first handshake where that is known soon. One that takes long is announced when it is there. */
+async function startPlugins(plugins: ForeignPlugins, log: Log): Promise<void> {
+  const started = plugins.start().catch((error: unknown) => log.error('the plugins could not be started', error))
+  await settlesWithin(started, limits.pluginsFirstMsMax)
+}
+
+function allNames({ toolNames, customTools }: CallsSide['host']): string[] {
+  return [...toolNames, ...customTools().map(({ name }) => name)]
 }
 
 type Departing = {
@@ -190,7 +208,7 @@ function composeLink(options: LinkSideOptions): LinkSide {
         epoch,
         journalId: journal.id,
         version,
-        toolNames: host.toolNames,
+        toolNames: allNames(host),
         customTools: host.customTools(),
         openToolIds: journal.openToolIds((id) => !isOfThisMachine(id)),
       })

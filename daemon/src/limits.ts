@@ -191,4 +191,39 @@ export const limits = {
   /** How long it is waited for that the clipboard gives back what was written to it. */
   clipboardSettleMsMax: 500,
   clipboardBytesMax: 1024 * 1024,
+
+  /** What a plugin's folder may hold, and how many there may be. */
+  pluginFilesMax: 5_000,
+  pluginBytesMax: 64 * 1024 * 1024,
+  pluginsMax: 100,
+  /** A folder that has not changed for so long is taken for whole; and how often all are looked at besides being watched. */
+  pluginSettleMs: 200,
+  pluginLookMs: 10_000,
+  /** How long the first dial waits for plugins to be known. */
+  pluginsFirstMsMax: 1_000,
+  /** What one plugin may offer, and how deep a schema of it may be nested. */
+  pluginToolsMax: 50,
+  pluginSchemaDepthMax: 40,
+  /** How long a plugin may take to say what its tools are; and, when one of its calls was ended, to show that it is not stuck. */
+  pluginDescribeMsMax: 5_000,
+  pluginPingMsMax: 1_000,
+  /** A process without calls is ended after so long; one whose version was replaced may finish its calls for so long. */
+  pluginIdleMs: 60_000,
+  pluginLeaveMsMax: 30_000,
+  /** So many crashes within this time and a plugin is off until it changes. After each one its next start waits, twice as long each time. */
+  pluginCrashesMax: 3,
+  pluginCrashWindowMs: 60_000,
+  pluginRestartMs: 250,
+  /** Megabytes of a plugin's heap. */
+  pluginMemoryMbMax: 128,
+  /** One line between codegend and a plugin; a file or page that fits into one; and what a plugin may leave unread. */
+  pluginLineBytesMax: 16 * 1024 * 1024,
+  pluginPieceBytesMax: 8 * 1024 * 1024,
+  pluginUnreadBytesMax: 64 * 1024 * 1024,
+  /** Requests a plugin may have open, how fast it is read, and a piece of its output or log. */
+  pluginOpenRequestsMax: 64,
+  pluginBytesPerSecondMax: 16 * 1024 * 1024,
+  pluginNewsCharactersMax: 20_000,
+  /** Of what a plugin's process says on stderr. */
+  pluginComplaintCharactersMax: 8_000,
 } as const

@@ -144,6 +144,13 @@ function toLateDaemon(find: () => Parts['daemon'] | undefined): Parts['daemon'] 
     getRun: async (...wish) => parts().getRun(...wish),
     cancelRun: async (...wish) => parts().cancelRun(...wish),
     inputRun: async (...wish) => parts().inputRun(...wish),
+    plugins: {
+      list: () => parts().plugins.list(),
+      allow: async (name) => parts().plugins.allow(name),
+      enable: async (name) => parts().plugins.enable(name),
+      disable: async (name) => parts().plugins.disable(name),
+      reload: async () => parts().plugins.reload(),
+    },
     approvals: {
       list: () => parts().approvals.list(),
       respond: (...answer) => parts().approvals.respond(...answer),

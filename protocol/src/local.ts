@@ -13,6 +13,7 @@ import {
   RunFinishedNotification,
   ToolOutputNotification,
 } from '#local/notifications'
+import { PluginsAllow, PluginsDisable, PluginsEnable, PluginsList, PluginsReload } from '#local/plugins'
 import { RunAttach, RunCancel, RunDetach, RunGet, RunInputMethod, RunList, RunStart } from '#local/run'
 import { ToolsCall, ToolsList } from '#local/tools'
 
@@ -37,6 +38,11 @@ export const daemonMethods = [
   RunInputMethod,
   ToolsList,
   ToolsCall,
+  PluginsList,
+  PluginsAllow,
+  PluginsEnable,
+  PluginsDisable,
+  PluginsReload,
   ApprovalList,
   ApprovalRespond,
 ] as const

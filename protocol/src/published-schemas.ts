@@ -3,6 +3,7 @@ import { Type } from 'typebox'
 import { EventId } from '#ids'
 import { DaemonStatus } from '#local/daemon'
 import { LogLine } from '#local/logs'
+import { PluginsList } from '#local/plugins'
 import { RunGet } from '#local/run'
 import { ToolOutcome, ToolOutput, ToolsList } from '#local/tools'
 import { Check } from '#wire/check'
@@ -53,6 +54,7 @@ function jsonLines(): [name: string, description: string, schema: TSchema][] {
       'A line of `codegen tools call --json`: a piece of output; the last line is `tool_result`.',
       toolCallLine(),
     ],
+    ['plugins', 'A line of `codegen plugins --json`: one plugin.', PluginsList.result.properties.plugins.items],
     ['doctor', 'A line of `codegen doctor --json`: one thing that was looked at.', Check],
     ['logs', "A line of `codegen logs --json`: one line of codegend's log.", LogLine],
   ]

@@ -9,6 +9,7 @@ const write: CallToDecide = {
   mode: 'ask',
   toolName: 'WriteFile',
   readOnly: false,
+  foreign: false,
   reachesOut: false,
   personal: false,
   bootstrap: false,
@@ -20,12 +21,25 @@ const anyCall = fc.record<CallToDecide>({
   mode: fc.constantFrom('ask', 'auto', 'read-only'),
   toolName: fc.constant('WriteFile'),
   readOnly: fc.boolean(),
+  foreign: fc.constant(false),
   reachesOut: fc.boolean(),
   personal: fc.boolean(),
   bootstrap: fc.boolean(),
   protectedPath: fc.boolean(),
   granted: fc.boolean(),
   askWanted: fc.boolean(),
+})
+
+test('what a foreign tool says of itself counts only where its owner wants no questions', (t) => {
+  const kinds = (call: Partial<CallToDecide>): string[] =>
+    (['ask', 'auto', 'read-only'] as const).map((mode) => decide({ ...write, foreign: true, ...call, mode }).kind)
+
+  t.strictSame(kinds({}), ['ask', 'ask', 'deny'], 'a write')
+  t.strictSame(kinds({ readOnly: true }), ['ask', 'allow', 'ask'], 'a read')
+  t.strictSame(kinds({ readOnly: true, reachesOut: true }), ['ask', 'allow', 'ask'], 'a read of the world')
+  t.strictSame(kinds({ granted: true }), ['allow', 'allow', 'deny'], 'a write that "always" covers')
+  t.strictSame(kinds({ granted: true, askWanted: true }), ['ask', 'ask', 'deny'], 'one the server wants asked about')
+  t.end()
 })
 
 test('each mode decides as its name says', (t) => {

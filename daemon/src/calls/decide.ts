@@ -6,6 +6,8 @@ export type CallToDecide = {
   readonly mode: RunMode
   readonly toolName: string
   readonly readOnly: boolean
+  /** Its plugin does not come with codegend, so that what it says of itself is not taken at its word. */
+  readonly foreign: boolean
   /** It sends something to the world outside, if only an address, so that reading gives away what was read before. */
   readonly reachesOut: boolean
   /** It reads what is the owner's and no project's. */
@@ -51,12 +53,22 @@ export function decideRun(run: {
 /** The one place that decides whether a call may run. What the server says can only make it stricter. */
 export function decide(call: CallToDecide): Decision {
   if (call.bootstrap) return allow
+  if (call.foreign) return decideForeign(call)
   if (call.personal) return askEachTime
   if (call.readOnly && !call.reachesOut) return call.askWanted && call.mode === 'ask' ? askEachTime : allow
   if (call.mode === 'read-only' && !call.readOnly)
     return deny(`This run may only read; ${call.toolName} is not allowed in it.`)
   if (call.mode === 'auto') return decideUnattended(call)
   if (call.protectedPath || call.askWanted) return askEachTime
+  return call.granted ? allow : ask
+}
+
+/** A tool that says it only reads gets no hands to write with, which is enough where its owner wants no questions. */
+function decideForeign(call: CallToDecide): Decision {
+  if (call.mode === 'read-only' && !call.readOnly)
+    return deny(`This run may only read; ${call.toolName} is not allowed in it.`)
+  if (call.askWanted) return askEachTime
+  if (call.mode === 'auto' && call.readOnly) return allow
   return call.granted ? allow : ask
 }
 

@@ -23,6 +23,7 @@ export type PreparedCall = {
   readonly call: RunTool
   readonly run: JournaledRun
   readonly tool: Tool
+  readonly isForeign: boolean
   /** Real path inside the run's root. */
   readonly cwd: string
   /** Aborted by a cancel; the reason is a Failure. */
@@ -53,7 +54,8 @@ export async function runCall(prepared: PreparedCall, parts: CallParts, started:
       if (refused) return refused
     }
     started()
-    return await runWithin(prepared, parts, decision.kind === 'ask')
+    // A yes to a foreign tool was given without knowing what it writes.
+    return await runWithin(prepared, parts, decision.kind === 'ask' && !prepared.isForeign)
   } catch (error) {
     if (!(error instanceof Failure))
       parts.log.error('a tool call broke', error, { tool: tool.name, toolId: call.tool_id })
@@ -61,7 +63,10 @@ export async function runCall(prepared: PreparedCall, parts: CallParts, started:
   }
 }
 
-async function decideCall({ call, run, tool, cwd }: PreparedCall, { contexts, runs }: CallParts): Promise<Decision> {
+async function decideCall(
+  { call, run, tool, isForeign, cwd }: PreparedCall,
+  { contexts, runs }: CallParts,
+): Promise<Decision> {
   const { readOnly = false, openWorld = false } = tool.annotations ?? {}
   const { writes = [], personal = false } = tool.touches?.(call.parameters) ?? {}
   const place = { root: run.root, cwd, generationId: run.generationId }
@@ -69,6 +74,7 @@ async function decideCall({ call, run, tool, cwd }: PreparedCall, { contexts, ru
     mode: run.mode,
     toolName: tool.name,
     readOnly,
+    foreign: isForeign,
     reachesOut: openWorld,
     personal,
     bootstrap: isBootstrapCall(tool.name, call.parameters),

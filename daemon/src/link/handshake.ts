@@ -53,8 +53,12 @@ export function toSeedHandshake(run: {
   return {
     client_type: clientType,
     initial_prompt: prompt,
-    known_tools: [...toolNames],
+    known_tools: toKnown(toolNames, customTools),
     custom_tools: [...customTools],
     project_spec: projectSpec,
   }
+}
+
+function toKnown(toolNames: readonly string[], customTools: readonly ToolDefinition[]): string[] {
+  return [...toolNames, ...customTools.map(({ name }) => name)]
 }

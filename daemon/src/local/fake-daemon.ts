@@ -22,6 +22,17 @@ export type FakeDaemon = LocalDaemon & {
   resolve(toolId: string): void
 }
 
+const unknownPlugin = async (name: string): Promise<never> => {
+  throw new Failure('plugin.unknown', `There is no plugin ${name}.`)
+}
+const noPlugins: LocalDaemon['plugins'] = {
+  list: () => [],
+  allow: unknownPlugin,
+  enable: unknownPlugin,
+  disable: unknownPlugin,
+  reload: async () => [],
+}
+
 export function createFakeDaemon(): FakeDaemon {
   const viewers = new Map<string, Set<RunViewer>>()
   const watchers = new Set<ApprovalWatcher>()
@@ -41,6 +52,7 @@ export function createFakeDaemon(): FakeDaemon {
     answers: [],
     inputs: [],
     handOver: async () => ({ pid: process.pid, calls_open: 0 }),
+    plugins: noPlugins,
     shutdowns: 0,
     startGate: undefined,
     runs: [],

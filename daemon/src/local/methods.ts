@@ -37,6 +37,11 @@ const methods: { readonly [Name in MethodName]: (call: Call<Name>) => Result<Nam
   'run/input': inputRun,
   'tools/list': ({ daemon }) => ({ tools: daemon.tools() }),
   'tools/call': callTool,
+  'plugins/list': ({ daemon }) => ({ plugins: daemon.plugins.list() }),
+  'plugins/allow': async ({ daemon, parameters }) => ({ plugin: await daemon.plugins.allow(parameters.name) }),
+  'plugins/enable': async ({ daemon, parameters }) => ({ plugin: await daemon.plugins.enable(parameters.name) }),
+  'plugins/disable': async ({ daemon, parameters }) => ({ plugin: await daemon.plugins.disable(parameters.name) }),
+  'plugins/reload': async ({ daemon }) => ({ plugins: await daemon.plugins.reload() }),
   'approval/list': ({ daemon }) => ({ approvals: daemon.approvals.list() }),
   'approval/respond'({ daemon, client, parameters }) {
     daemon.approvals.respond(parameters.tool_id, parameters.option_id, client.introduction?.name ?? 'unknown')

@@ -44,6 +44,7 @@ export type LocalDaemon = {
     watcher: ToolCallWatcher,
     signal: AbortSignal,
   ): Promise<DaemonMethods['tools/call']['result']>
+  plugins: Plugins
   approvals: Approvals
   logs: Logs
   /** Looks at everything this codegend needs. Bounded; never fails. */
@@ -53,6 +54,17 @@ export type LocalDaemon = {
 export type ToolCall = DaemonMethods['tools/call']['parameters']
 
 export type ToolCallWatcher = { begun(generationId: string): void; output(delta: ToolOutputDelta): void }
+
+/** The plugins in `plugins/`. What names one fails with plugin.unknown, and answers with what became of it. */
+export type Plugins = {
+  list(): PluginRow[]
+  allow(name: string): Promise<PluginRow>
+  enable(name: string): Promise<PluginRow>
+  disable(name: string): Promise<PluginRow>
+  reload(): Promise<PluginRow[]>
+}
+
+type PluginRow = DaemonMethods['plugins/list']['result']['plugins'][number]
 
 /** This codegend's log. */
 export type Logs = {

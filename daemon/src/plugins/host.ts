@@ -1,12 +1,12 @@
 import type { Plugin, Tool } from '@codegen/kit'
-import type { ToolAnnotations, ToolDefinition } from '@codegen/protocol/tool'
+import type { JsonSchema, ToolAnnotations, ToolDefinition } from '@codegen/protocol/tool'
 import { builtInTools } from '@codegen/protocol/built-in'
 import { Failure } from '@codegen/protocol/failure'
 import { Compile } from 'typebox/compile'
 import type { Validator } from 'typebox/compile'
 
 /** A tool that can be called, with where it came from. */
-export type LoadedTool = { readonly tool: Tool; readonly source: string }
+export type LoadedTool = { readonly tool: Tool; readonly source: string; readonly isForeign: boolean }
 
 /** A tool as it is listed. */
 export type ListedTool = { name: string; description: string; annotations: ToolAnnotations; source: string }
@@ -14,9 +14,15 @@ export type ListedTool = { name: string; description: string; annotations: ToolA
 /** A built-in plugin and how to load it. Loading does nothing but importing. */
 export type BuiltInPlugin = { readonly name: string; load(): Promise<{ default: Plugin }> }
 
+/** The tools of plugins that do not come with codegend. They come and go. */
+export type ForeignTools = {
+  definitions(): readonly (ToolDefinition & { readonly source: string })[]
+  find(name: string): LoadedTool | undefined
+}
+
 /** Every tool of this daemon: load, check, start, use, stop. */
 export type PluginHost = {
-  /** Names of all tools, in the order a model sees them. Known before anything is loaded. */
+  /** Names of the tools that come with codegend, in the order a model sees them. Known before anything is loaded. */
   readonly toolNames: readonly string[]
   /** What Maestro is told of those that are no built-ins, by name. */
   customTools(): readonly ToolDefinition[]
@@ -32,17 +38,17 @@ export type PluginHost = {
   checkParameters(tool: Tool, parameters: Readonly<Record<string, unknown>>): void
 }
 
-/** A host for the plugins that come with codegend. */
-export function createPluginHost(plugins: readonly BuiltInPlugin[]): PluginHost {
+/** A host for the plugins that come with codegend, and for the foreign ones beside them. */
+export function createPluginHost(plugins: readonly BuiltInPlugin[], foreign: ForeignTools = noTools): PluginHost {
   const toolNames = builtInTools.map(({ name }) => name)
-  const validators = new Map<Tool, Validator>()
+  // By schema: the tool of a foreign plugin is made anew for each call.
+  const validators = new WeakMap<JsonSchema, Validator>()
   let loading: Promise<ReadonlyMap<string, LoadedTool>> | undefined
   const loaded = () => (loading ??= loadAll(plugins))
 
   return {
     toolNames,
-    // Whatever is loaded here is a built-in.
-    customTools: () => [],
+    customTools: () => foreign.definitions().map(({ source: _source, ...definition }) => definition),
     async load() {
       await loaded()
     },
@@ -52,26 +58,31 @@ export function createPluginHost(plugins: readonly BuiltInPlugin[]): PluginHost 
     },
     isReadOnly: (name) => builtInTools.find((tool) => tool.name === name)?.annotations.readOnly ?? false,
     async find(name) {
-      const found = (await loaded()).get(name)
+      const found = (await loaded()).get(name) ?? foreign.find(name)
       if (!found) throw new Failure('tool.unknown', `There is no tool "${name}" on this machine.`)
       return found
     },
-    list: () =>
-      builtInTools.map(({ name, description, annotations }) => ({
-        name,
-        description,
-        annotations,
-        source: 'built-in',
-      })),
+    list: () => [
+      ...builtInTools.map((tool) => toListed({ ...tool, source: 'built-in' })),
+      ...foreign.definitions().map(toListed),
+    ],
     checkParameters(tool, parameters) {
-      const validator = validators.get(tool) ?? Compile(tool.parameters)
-      validators.set(tool, validator)
+      const validator = validators.get(tool.parameters) ?? Compile(tool.parameters)
+      validators.set(tool.parameters, validator)
       if (validator.Check(parameters)) return
       const [first] = validator.Errors(parameters)
       const path = first?.instancePath.slice(1).replaceAll('/', '.') || 'parameters'
       throw new Failure('tool.bad_arguments', `${tool.name}: "${path}" ${first?.message ?? 'is wrong'}.`)
     },
   }
+}
+
+const noTools: ForeignTools = { definitions: () => [], find: () => undefined }
+
+type Listable = Omit<ToolDefinition, 'parameters'> & { readonly source: string }
+
+function toListed({ name, description, annotations = {}, source }: Listable): ListedTool {
+  return { name, description, annotations, source }
 }
 
 async function loadAll(plugins: readonly BuiltInPlugin[]): Promise<ReadonlyMap<string, LoadedTool>> {
@@ -86,7 +97,7 @@ async function loadAll(plugins: readonly BuiltInPlugin[]): Promise<ReadonlyMap<s
           `The plugin ${plugins[index]?.name} brings the tool ${tool.name}, which is not its to bring.`,
         )
       }
-      tools.set(tool.name, { tool, source: 'built-in' })
+      tools.set(tool.name, { tool, source: 'built-in', isForeign: false })
     }
   }
   const missing = [...known].find((name) => !tools.has(name))

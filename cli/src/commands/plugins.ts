@@ -1,0 +1,88 @@
+import type { Client, Plugin } from '#client'
+import { exitCodes } from '#exit-code'
+import type { ExitCode } from '#exit-code'
+import { toJsonLine } from '#render/json-view'
+import { renderTable } from '#render/table'
+import { toOneLine } from '#render/visible'
+import { withClient } from '#with-client'
+import type { Command, Invocation } from './command.ts'
+import { json } from './options.ts'
+
+const details = ["docs/plugins.md tells what a plugin is. A folder in the plugins folder of codegend's home is one."]
+const operands = [{ name: 'NAME', meaning: "a plugin's name" }]
+
+/** `codegen plugins`: what was dropped in, what became of it, and what it asks for. */
+export const plugins: Command = {
+  name: 'plugins',
+  group: 'This machine',
+  summary: 'the plugins that were dropped in, and how they are',
+  operands: [],
+  options: [json],
+  details,
+  run: (invocation) => showPlugins(invocation, (client) => client.listPlugins()),
+}
+
+/** `codegen plugins allow NAME` */
+export const allowPlugin: Command = {
+  name: 'plugins allow',
+  group: 'This machine',
+  summary: 'let a plugin have what it asks for, and offer its tools',
+  operands,
+  options: [json],
+  details: [
+    'What it asks for is shown by codegen plugins. Should it ask for something else one day, it waits for another yes.',
+  ],
+  run: (invocation) => showPlugins(invocation, async (client, name) => [await client.allowPlugin(name)]),
+}
+
+/** `codegen plugins enable NAME` */
+export const enablePlugin: Command = {
+  name: 'plugins enable',
+  group: 'This machine',
+  summary: 'offer the tools of a disabled plugin again',
+  operands,
+  options: [json],
+  run: (invocation) => showPlugins(invocation, async (client, name) => [await client.enablePlugin(name)]),
+}
+
+/** `codegen plugins disable NAME` */
+export const disablePlugin: Command = {
+  name: 'plugins disable',
+  group: 'This machine',
+  summary: 'offer nothing of a plugin until it is enabled',
+  operands,
+  options: [json],
+  run: (invocation) => showPlugins(invocation, async (client, name) => [await client.disablePlugin(name)]),
+}
+
+function showPlugins(
+  { words: [name = ''], has, terminal }: Invocation,
+  ask: (client: Client, name: string) => Promise<Plugin[]>,
+): Promise<ExitCode> {
+  return withClient(terminal, async (client) => {
+    const found = await ask(client, name)
+    if (has(json)) for (const plugin of found) terminal.print(toJsonLine(plugin))
+    else {
+      if (found.length > 0) terminal.print(renderTable(found.map(toRow), terminal.columns))
+      for (const { name: of, problem } of found)
+        if (problem) terminal.print(`${toOneLine(of, 64)}: ${toOneLine(problem, 600)}`)
+    }
+    return exitCodes.done
+  })
+}
+
+function toRow({ name, version, state, tools, permissions }: Plugin): string[] {
+  return [
+    toOneLine(`${name} ${version}`, 64),
+    state,
+    toOneLine(tools.join(', ') || 'no tools', 60),
+    toOneLine(inWords(permissions), 200),
+  ]
+}
+
+/** What a plugin asks for. */
+function inWords({ read, write, exec, net, env }: Plugin['permissions']): string {
+  const lists = { reads: read, writes: write, reaches: net, 'is told': env }
+  const said = Object.entries(lists).flatMap(([verb, list]) => (list.length > 0 ? [`${verb} ${list.join(', ')}`] : []))
+  return [...said, ...(exec ? ['runs commands'] : [])].join('; ') || 'asks for nothing'
+}

@@ -1,0 +1,130 @@
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { Failure } from '@codegen/protocol/failure'
+import type { Log } from '#log'
+import { describePlugin } from './describe-plugin.ts'
+import { parseManifest } from './manifest.ts'
+import type { Manifest } from './manifest.ts'
+import type { PluginConsent } from './plugin-consent.ts'
+import { keepCopy } from './plugin-folder.ts'
+import type { FolderLook } from './plugin-folder.ts'
+import { openVersion } from './plugin-version.ts'
+import type { PluginVersion } from './plugin-version.ts'
+
+/** Where things are, and who may be asked. */
+export type PluginParts = {
+  /** Real path of CODEGEN_HOME. */
+  readonly home: string
+  /** What plugins may ask for by name. */
+  readonly environment: Readonly<Record<string, string | undefined>>
+  readonly consent: PluginConsent
+  readonly log: Log
+  /** Why a plugin may not offer these tools beside the others, if so. */
+  conflictOf(plugin: InstalledPlugin, tools: readonly string[]): string | undefined
+  /** What is offered is not what it was. */
+  changed(): void
+}
+
+/** A folder in `plugins/`, with the last good version of what is in it. */
+export type InstalledPlugin = {
+  readonly folder: string
+  /** What the folder was when it was last tried. */
+  stamp: string | undefined
+  manifest: Manifest | undefined
+  state: PluginState
+  /** Why the newest version does not serve. */
+  problem: string | undefined
+  serving: PluginVersion | undefined
+}
+
+/** `asks`: its owner has not allowed what it asks for. `off`: it crashed too often. */
+export type PluginState = 'serves' | 'asks' | 'disabled' | 'refused' | 'broken' | 'off'
+
+/** Tries what is in a plugin's folder now, and swaps it in where it is good; otherwise the last good version serves on. Never fails. */
+export async function tryPlugin(plugin: InstalledPlugin, look: FolderLook, parts: PluginParts): Promise<void> {
+  const { folder } = plugin
+  plugin.stamp = look.stamp
+  try {
+    const text = await readFile(join(folder, 'package.json'), 'utf8').catch(() => '{}')
+    const manifest = parseManifest(text)
+    plugin.manifest = manifest ?? plugin.manifest
+    if (!manifest) throw new Failure('plugin.refused', 'It has no package.json with a "codegen" field.')
+    const state = nextState(manifest, parts.consent)
+    if (state === 'serves') return await serve(plugin, { manifest, look }, parts)
+    settle(plugin, state)
+    if (state === 'disabled') withdraw(plugin, parts)
+  } catch (error) {
+    const refused = error instanceof Failure && error.code === 'plugin.refused'
+    settle(plugin, refused ? 'refused' : 'broken', toSentence(error))
+    parts.log.warn('a plugin was not loaded', { plugin: folder, reason: plugin.problem })
+  }
+}
+
+/** Offers nothing of it any more. Its calls are finished. */
+export function withdraw(plugin: InstalledPlugin, { changed }: Pick<PluginParts, 'changed'>): void {
+  const { serving } = plugin
+  if (!serving) return
+  plugin.serving = undefined
+  serving.stop()
+  changed()
+}
+
+/** Where a plugin and its versions keep what. */
+export function keptIn(home: string): string {
+  return join(home, 'cache', 'plugins')
+}
+
+function nextState(manifest: Manifest, consent: PluginConsent): 'serves' | 'asks' | 'disabled' {
+  if (consent.isDisabled(manifest.name)) return 'disabled'
+  return consent.isAllowed(manifest) ? 'serves' : 'asks'
+}
+
+function settle(plugin: InstalledPlugin, state: PluginState, problem?: string): void {
+  plugin.state = state
+  plugin.problem = problem
+}
+
+async function serve(
+  plugin: InstalledPlugin,
+  found: { manifest: Manifest; look: FolderLook },
+  parts: PluginParts,
+): Promise<void> {
+  const { manifest, look } = found
+  const { home, log } = parts
+  const { folder, digest } = await keepCopy(plugin.folder, look.files, keptIn(home))
+  if (plugin.state === 'serves' && plugin.serving?.digest === digest) return
+  const dataDir = join(home, 'data', manifest.name.replaceAll('/', '__'))
+  const program = { manifest, folder, dataDir, environment: toEnvironment(manifest, parts.environment) }
+  const { tools, running } = await describePlugin(program)
+  const conflict = parts.conflictOf(
+    plugin,
+    tools.map(({ name }) => name),
+  )
+  if (conflict) {
+    running?.end()
+    throw new Failure('plugin.broken', conflict)
+  }
+  const gaveUp = (reason: string): void => {
+    settle(plugin, 'off', reason)
+    withdraw(plugin, parts)
+  }
+  const before = plugin.serving
+  plugin.serving = openVersion({ program, digest, tools, first: running, gaveUp, log })
+  settle(plugin, 'serves')
+  before?.stop()
+  log.info('a plugin serves', { plugin: manifest.name, version: manifest.version, digest })
+  parts.changed()
+}
+
+function toEnvironment({ permissions }: Manifest, environment: PluginParts['environment']): Record<string, string> {
+  const given = permissions.env.flatMap((name) => {
+    const value = environment[name]
+    return value === undefined ? [] : [[name, value] as const]
+  })
+  return Object.fromEntries(given)
+}
+
+function toSentence(error: unknown): string {
+  if (error instanceof Failure) return error.message
+  return error instanceof Error ? `It could not be loaded: ${error.message}` : 'It could not be loaded.'
+}

@@ -1,0 +1,27 @@
+import type { InstalledPlugin, PluginState } from './installed-plugin.ts'
+import type { PluginPermissions } from './manifest.ts'
+
+/** A plugin as its owner is shown it. */
+export type ListedPlugin = {
+  name: string
+  version: string
+  folder: string
+  state: PluginState
+  /** What it asks for. */
+  permissions: { -readonly [Name in keyof PluginPermissions]: PluginPermissions[Name] }
+  /** What is offered of it now, by the last good version. */
+  tools: string[]
+  problem?: string
+}
+
+export function toListedPlugin({ folder, manifest, state, problem, serving }: InstalledPlugin): ListedPlugin {
+  return {
+    name: manifest?.name ?? folder.slice(folder.lastIndexOf('/') + 1),
+    version: manifest?.version ?? '',
+    folder,
+    state,
+    permissions: manifest?.permissions ?? { read: [], write: [], exec: false, net: [], env: [] },
+    tools: (serving?.tools ?? []).map(({ name }) => name),
+    ...(problem === undefined ? {} : { problem }),
+  }
+}

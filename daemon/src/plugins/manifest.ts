@@ -1,0 +1,98 @@
+import { createHash } from 'node:crypto'
+import { isAbsolute, relative, resolve } from 'node:path'
+import { Failure } from '@codegen/protocol/failure'
+import { Type } from 'typebox'
+import type { Static } from 'typebox'
+import { Compile } from 'typebox/compile'
+
+/** The one version of the plugin interface that this codegend speaks. */
+const apiVersion = 1
+
+const word = Type.String({ minLength: 1, maxLength: 4_096 })
+const words = Type.Optional(Type.Array(word, { maxItems: 100 }))
+
+/** What a plugin asks its owner for; what is not here it does not get. */
+const Permissions = Type.Object({
+  read: words,
+  write: words,
+  exec: Type.Optional(Type.Boolean()),
+  net: words,
+  env: words,
+})
+
+const PackageFile = Type.Object({
+  name: Type.String({ maxLength: 214, pattern: '^(@[a-z0-9~-][a-z0-9._~-]*/)?[a-z0-9~-][a-z0-9._~-]*$' }),
+  version: Type.Optional(Type.String({ maxLength: 100 })),
+  codegen: Type.Object({ api: Type.Integer(), main: word, permissions: Type.Optional(Permissions) }),
+})
+
+const packageFile = Compile(PackageFile)
+
+export type PluginPermissions = Required<Static<typeof Permissions>>
+
+/** What a plugin's package.json says of it, checked. `main` is relative to its folder and inside it. */
+export type Manifest = {
+  readonly name: string
+  readonly version: string
+  readonly main: string
+  readonly permissions: PluginPermissions
+}
+
+/** Reads the text of a package.json. Undefined where it is no plugin's; fails with plugin.refused, naming what is wrong. */
+export function parseManifest(text: string): Manifest | undefined {
+  const found = parseJson(text)
+  if (typeof found !== 'object' || found === null || !('codegen' in found)) return undefined
+  if (!packageFile.Check(found)) {
+    const [first] = packageFile.Errors(found)
+    const path = first?.instancePath.slice(1).replaceAll('/', '.') || 'package.json'
+    throw new Failure('plugin.refused', `package.json: "${path}" ${first?.message ?? 'is wrong'}.`)
+  }
+  const { name, version = '0.0.0', codegen } = found
+  if (codegen.api !== apiVersion) {
+    throw new Failure(
+      'plugin.refused',
+      `The plugin is made for version ${codegen.api} of the plugin interface; this codegend speaks version ${apiVersion}.`,
+    )
+  }
+  return { name, version, main: parseMain(codegen.main), permissions: parsePermissions(codegen.permissions ?? {}) }
+}
+
+/** What consent is given to: other permissions are another question. */
+export function permissionsDigest(permissions: PluginPermissions): string {
+  const { read, write, exec, net, env } = permissions
+  const sorted = [read, write, net, env].map((list) => list.toSorted())
+  return createHash('sha256')
+    .update(JSON.stringify([exec, sorted]))
+    .digest('hex')
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : 'not JSON'
+    throw new Failure('plugin.refused', `package.json cannot be read: ${reason.slice(0, 200)}.`)
+  }
+}
+
+function parseMain(main: string): string {
+  const path = relative('/', resolve('/', main))
+  const leaves = relative('/a', resolve('/a', main)).startsWith('..')
+  if (isAbsolute(main) || leaves || path === '') {
+    throw new Failure('plugin.refused', 'package.json: "codegen.main" must name a file inside the plugin.')
+  }
+  return path
+}
+
+/** A path of the machine is given to the process by Node's permission model, which takes `*` for anything. */
+function parsePermissions({ read = [], write = [], exec = false, net = [], env = [] }: Static<typeof Permissions>) {
+  const isPlace = (place: string): boolean => place === 'workspace' || (isAbsolute(place) && !place.includes('*'))
+  const wrong = [...read, ...write].find((place) => !isPlace(place))
+  if (wrong !== undefined) {
+    throw new Failure(
+      'plugin.refused',
+      `package.json: "${wrong.slice(0, 200)}" is neither "workspace" nor an absolute path without "*".`,
+    )
+  }
+  return { read, write, exec, net, env }
+}

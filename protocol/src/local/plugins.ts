@@ -1,0 +1,37 @@
+import { Type } from 'typebox'
+import { method } from './method.ts'
+
+const words = Type.Array(Type.String())
+
+/**
+ * A folder in `plugins/`. `state`: `serves`, or why its newest version does not: `asks` (its owner has not allowed what it asks for), `disabled`, `refused`, `broken`, or `off`
+ * (it crashed too often). `problem` says what is wrong, with the line where there is one. `tools` are offered now, by the last good version.
+ */
+const Plugin = Type.Object({
+  name: Type.String(),
+  version: Type.String(),
+  folder: Type.String(),
+  state: Type.Enum(['serves', 'asks', 'disabled', 'refused', 'broken', 'off']),
+  permissions: Type.Object({ read: words, write: words, exec: Type.Boolean(), net: words, env: words }),
+  tools: words,
+  problem: Type.Optional(Type.String()),
+})
+
+const named = { name: Type.String({ minLength: 1, maxLength: 214 }) }
+const one = Type.Object({ plugin: Plugin })
+const all = Type.Object({ plugins: Type.Array(Plugin) })
+
+/** Every plugin that was dropped in, whatever became of it. */
+export const PluginsList = method('plugins/list', {}, all)
+
+/** The owner's yes to what the plugin asks for now; it is offered then. Fails with plugin.unknown. */
+export const PluginsAllow = method('plugins/allow', named, one)
+
+/** Offers what a disabled plugin has again. Fails with plugin.unknown. */
+export const PluginsEnable = method('plugins/enable', named, one)
+
+/** Offers nothing of it until it is enabled. Fails with plugin.unknown. */
+export const PluginsDisable = method('plugins/disable', named, one)
+
+/** Looks at every plugin anew, the ones that crashed too often as well. */
+export const PluginsReload = method('plugins/reload', {}, all)
