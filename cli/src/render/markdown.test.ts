@@ -133,7 +133,10 @@ test('whatever a model writes and however it comes, no word is lost and nothing 
       assert.doesNotMatch(cut, obeyed)
       assert.equal(visible(cut), visible(text))
       assert.equal(visible(render([text], columns)), visible(text))
-      if (text.length < 80) assert.equal(cut.replaceAll(/\s/g, ''), render([text], columns).replaceAll(/\s/g, ''))
+      // A character that is joined from several and comes in pieces is as wide as these: a line may then break elsewhere, and a quotation's margin with it.
+      const isJoined = text.includes('\u200d')
+      if (text.length < 80 && !isJoined)
+        assert.equal(cut.replaceAll(/\s/g, ''), render([text], columns).replaceAll(/\s/g, ''))
     }),
     { numRuns: 2_000 },
   )
