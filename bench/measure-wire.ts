@@ -1,11 +1,10 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
-import { createServer } from 'node:net'
-import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import { freePort } from '@codegen/e2e/demo/free-port'
 import { toEnvironment } from '@codegen/e2e/demo/environment'
 import { createBenchPlace } from '#bench-place'
 import type { BenchPlace } from '#bench-place'
@@ -56,13 +55,4 @@ async function startMaestro(env: NodeJS.ProcessEnv) {
   await Promise.race([once(createInterface(maestro.stdout), 'line'), once(maestro, 'exit')])
   if (maestro.exitCode !== null) throw new Error(`maestro ended with ${maestro.exitCode}`)
   return maestro
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
 }

@@ -1,11 +1,8 @@
-import { once } from 'node:events'
-import { connect } from 'node:net'
-import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { Failure } from '@codegen/protocol/failure'
 import type { DaemonMethods, Notifications } from '@codegen/protocol/local'
-import { createPeer } from '@codegen/protocol/peer'
 import type { Peer } from '@codegen/protocol/peer'
+import { connectToDaemon } from '#demo/daemon-client'
 import { createEventOrder } from './event-order.ts'
 import type { Viewer } from './viewers.ts'
 
@@ -15,8 +12,6 @@ export type DaemonClient = {
   start(parameters: DaemonMethods['run/start']['parameters']): Promise<Viewer>
   stop(): void
 }
-
-const version = '0.1.0'
 
 export function createDaemonClient(home: string, signal: AbortSignal): DaemonClient {
   const watched = new Map<string, { viewer: Viewer; ended: () => void }>()
@@ -48,26 +43,20 @@ export function createDaemonClient(home: string, signal: AbortSignal): DaemonCli
     }
   }
 
-  async function openOnce(): Promise<Peer<DaemonMethods>> {
-    const socket = connect(join(home, 'run', 'codegend.sock'))
-    await once(socket, 'connect')
-    const made = createPeer<DaemonMethods>({
-      write: (lines) => socket.write(lines),
-      close: () => socket.destroy(),
-      timers: globalThis,
+  async function openOnce(): Promise<Peer<DaemonMethods> | undefined> {
+    const mine: { peer?: Peer<DaemonMethods> | undefined } = {}
+    const opened = await connectToDaemon(home, {
+      kind: 'chaos',
       notifications: { 'run/event': (parameters) => take(parameters as Notifications['run/event']) },
+      onGone() {
+        if (!mine.peer || peer !== mine.peer) return
+        peer = undefined
+        if (!signal.aborted && watched.size > 0) attachAgain().catch(() => undefined)
+      },
     })
-    socket.on('data', (chunk) => made.receive(chunk))
-    const gone = (): void => {
-      made.close(new Failure('client.closed', 'codegend closed the connection.'))
-      if (peer !== made) return
-      peer = undefined
-      if (!signal.aborted && watched.size > 0) attachAgain().catch(() => undefined)
-    }
-    socket.on('error', gone).on('close', gone)
-    await made.request('initialize', { version, client: { kind: 'chaos', pid: process.pid } })
-    peer = made
-    return made
+    mine.peer = opened?.peer
+    peer = mine.peer
+    return peer
   }
 
   function connected(): Promise<Peer<DaemonMethods>> {

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
+import { serverSentEvents } from '#support/server-sent-events'
 import { createEventOrder } from './event-order.ts'
 import type { EventOrder } from './event-order.ts'
 import type { Random } from './random.ts'
@@ -53,13 +54,10 @@ async function readOnce(viewing: HttpViewing, order: EventOrder): Promise<void> 
       signal: AbortSignal.any([viewing.signal, leave.signal]),
     })
     if (!response.ok || !response.body) return
-    let rest = ''
-    for await (const piece of response.body.pipeThrough(new TextDecoderStream())) {
+    for await (const sent of serverSentEvents(response.body)) {
       clearTimeout(silence)
       silence = setTimeout(() => leave.abort(), silenceMsMax)
-      const blocks = (rest + piece).split('\n\n')
-      rest = blocks.pop() ?? ''
-      for (const block of blocks) takeBlock(block, order)
+      if (sent) order.take({ id: sent.id, type: sent.event, text: sent.data })
     }
   } finally {
     clearTimeout(timer)
@@ -68,11 +66,3 @@ async function readOnce(viewing: HttpViewing, order: EventOrder): Promise<void> 
 }
 
 const silenceMsMax = 20_000
-
-function takeBlock(block: string, order: EventOrder): void {
-  if (block.startsWith(':')) return
-  const fields = new Map(
-    block.split('\n').map((line) => [line.slice(0, line.indexOf(':')), line.slice(line.indexOf(':') + 2)]),
-  )
-  order.take({ id: fields.get('id') ?? '', type: fields.get('event') ?? '', text: fields.get('data') ?? '' })
-}

@@ -1,12 +1,13 @@
 import { randomBytes } from 'node:crypto'
 import { appendFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
-import { tmpdir, userInfo } from 'node:os'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import pg from 'pg'
 import { startScriptedModel } from '@codegen/scripted-model'
 import type { ScriptedModel } from '@codegen/scripted-model'
 import { toEnvironment } from '#demo/environment'
+import { createDatabase } from '#support/services'
 import { createMember } from './member.ts'
 import type { Member } from './member.ts'
 import type { Random } from './random.ts'
@@ -60,8 +61,6 @@ export type World = {
   restart(member: Member, afterMs: number, dieAt?: string): void
   /** Ends a process and starts it again, to die at this crash point. Resolves when it is ready, or has died. */
   restartAt(member: Member, dieAt: string): Promise<void>
-  /** From now on what ends stays ended. */
-  letEnd(): void
   remove(): Promise<void>
 }
 
@@ -83,7 +82,7 @@ export async function createWorld(size: WorldSize, random: Random): Promise<Worl
     void appendFile(logFile, `${((Date.now() - startedAt) / 1_000).toFixed(3)} ${text}\n`)
   const model = await startScriptedModel({ scenario })
   const redis = await startRedis()
-  const { url: databaseUrl, drop } = await makeDatabase()
+  const { url: databaseUrl, drop } = await createDatabase('codegen_chaos')
   const postgresPort = Number(new URL(databaseUrl).port || 5432)
   const postgres = await startTcpProxy(() => [postgresPort], random.fork('postgres'))
   const losses: Loss[] = []
@@ -210,9 +209,6 @@ export async function createWorld(size: WorldSize, random: Random): Promise<Worl
       member.kill('SIGKILL')
       await started
     },
-    letEnd() {
-      isEnding = true
-    },
     async remove() {
       isEnding = true
       await Promise.all(machines.map(({ member }) => member.stop(20_000)))
@@ -267,25 +263,6 @@ async function readExecutorId(home: string): Promise<string> {
     if (id) return id
     await delay(20)
   }
-}
-
-async function makeDatabase(): Promise<{ url: string; drop(): Promise<void> }> {
-  const own = new URL(process.env['DATABASE_URL'] ?? 'postgres://127.0.0.1:5432/test')
-  if (own.username === '') own.username = process.env['PGUSER'] ?? process.env['USER'] ?? userInfo().username
-  const server = own.href
-  const name = `codegen_chaos_${randomBytes(6).toString('hex')}`
-  const run = async (statement: string): Promise<void> => {
-    const client = new pg.Client({ connectionString: server })
-    await client.connect()
-    try {
-      await client.query(statement)
-    } finally {
-      await client.end()
-    }
-  }
-  await run(`CREATE DATABASE ${name}`)
-  own.pathname = `/${name}`
-  return { url: own.href, drop: () => run(`DROP DATABASE ${name} WITH (FORCE)`) }
 }
 
 export async function removeFolder(world: World): Promise<void> {

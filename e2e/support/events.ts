@@ -1,5 +1,6 @@
 import type { MaestroProcess } from './maestro.ts'
 import type { Frame } from './executor.ts'
+import { serverSentEvents } from './server-sent-events.ts'
 
 /** One event of a run as a viewer gets it. */
 export type SeenEvent = Frame & { readonly id: string }
@@ -16,12 +17,10 @@ export async function* watchRun(
     signal: AbortSignal.timeout(60_000),
   })
   if (!answer.ok || !answer.body) throw new Error(`${answer.status} ${await answer.text()}`)
-  let text = ''
-  for await (const piece of answer.body.pipeThrough(new TextDecoderStream())) {
-    text += piece
-    const blocks = text.split('\n\n')
-    text = blocks.pop() ?? ''
-    for (const block of blocks) if (!block.startsWith(':')) yield toEvent(block)
+  for await (const sent of serverSentEvents(answer.body)) {
+    if (!sent) continue
+    const frame: Frame = JSON.parse(sent.data)
+    yield { id: sent.id, ...frame }
   }
 }
 
@@ -30,12 +29,4 @@ export async function readRun(maestro: MaestroProcess, generationId: string) {
   const facts: SeenEvent[] = []
   for await (const event of watchRun(maestro, generationId)) if (event.id.endsWith('-0')) facts.push(event)
   return { run: await maestro.json(`/v1/runs/${generationId}`), facts }
-}
-
-function toEvent(block: string): SeenEvent {
-  const fields = new Map(
-    block.split('\n').map((line) => [line.slice(0, line.indexOf(':')), line.slice(line.indexOf(':') + 2)]),
-  )
-  const frame: Frame = JSON.parse(fields.get('data') ?? '{}')
-  return { id: fields.get('id') ?? '', ...frame }
 }

@@ -1,10 +1,10 @@
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
-import { connect, createServer } from 'node:net'
-import type { AddressInfo } from 'node:net'
+import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { freePort } from '#demo/free-port'
 import type { Test } from 'tap'
 import { programPath } from '#support/system'
 
@@ -52,15 +52,6 @@ async function adapt({ folder, port, ports }: { folder: string; port: number; po
   swap('/dev/stderr', join(folder, 'errors'))
   swap('/dev/stdout', join(folder, 'access'))
   return text.replaceAll('/tmp/nginx', join(folder, 'nginx'))
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
 }
 
 async function untilOpen(port: number, isOver: () => boolean): Promise<void> {

@@ -56,15 +56,20 @@ function reach(url: string): Promise<void> {
 }
 
 async function makeDatabase(t: Test): Promise<string> {
-  const url = process.env.DATABASE_URL ?? 'postgres://127.0.0.1:5432/test'
-  const name = `codegen_test_${randomBytes(6).toString('hex')}`
-  const own = new URL(url)
+  const { url, drop } = await createDatabase('codegen_test')
+  t.teardown(drop)
+  return url
+}
+
+/** An empty database beside that of DATABASE_URL, or of its usual place on this machine. */
+export async function createDatabase(prefix: string): Promise<{ readonly url: string; drop(): Promise<void> }> {
+  const own = new URL(process.env.DATABASE_URL ?? 'postgres://127.0.0.1:5432/test')
+  const name = `${prefix}_${randomBytes(6).toString('hex')}`
   if (own.username === '') own.username = userName()
   const server = own.href
   await runStatement(server, `CREATE DATABASE ${name}`)
-  t.teardown(() => runStatement(server, `DROP DATABASE ${name} WITH (FORCE)`))
   own.pathname = `/${name}`
-  return own.href
+  return { url: own.href, drop: () => runStatement(server, `DROP DATABASE ${name} WITH (FORCE)`) }
 }
 
 /** As psql finds it; `pg` alone does not ask the system. */
