@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import type { CallSinks } from '#calls/ports'
 import { createRemoteAnswers } from '#calls/remote-answers'
-import { toHandshake } from '#link/handshake'
+import { toHandshake, toKnown } from '#link/handshake'
 import { isOfThisMachine } from '#link/run-place'
 import { settlesWithin } from '#hands/settles-within'
 import { loadIdentity } from '#link/identity'
@@ -39,8 +39,6 @@ import { toStatus } from './to-status.ts'
 /** Everything of a codegend but its socket. */
 export type Parts = {
   readonly daemon: Omit<LocalDaemon, 'shutdown' | 'handOver' | 'logs'>
-  /** The tools of this machine are others now; see ToolNews. */
-  announceTools: ToolNews['announce']
   /** Before clients are sent away: what they have asked for stays, because they ask the next codegend for the same. */
   beginLeaving(): void
   /**
@@ -120,7 +118,6 @@ export function compose(options: ComposeOptions): Parts {
       plugins: calls.plugins,
     },
     beginLeaving,
-    announceTools,
     ...toDeparture({ calls, link, maestro, stopRuns }),
   }
 }
@@ -132,7 +129,7 @@ async function startPlugins(plugins: ForeignPlugins, log: Log): Promise<void> {
 }
 
 function allNames({ toolNames, customTools }: CallsSide['host']): string[] {
-  return [...toolNames, ...customTools().map(({ name }) => name)]
+  return toKnown(toolNames, customTools())
 }
 
 type Departing = {
@@ -208,7 +205,7 @@ function composeLink(options: LinkSideOptions): LinkSide {
         epoch,
         journalId: journal.id,
         version,
-        toolNames: allNames(host),
+        toolNames: host.toolNames,
         customTools: host.customTools(),
         openToolIds: journal.openToolIds((id) => !isOfThisMachine(id)),
       })

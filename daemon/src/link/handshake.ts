@@ -21,7 +21,7 @@ export function toHandshake(self: {
   return {
     client_type: clientType,
     initial_prompt: '',
-    known_tools: [...toolNames],
+    known_tools: toKnown(toolNames, customTools),
     custom_tools: [...customTools],
     project_spec: { content: '', file_paths: [] },
     protocol: { version: protocolVersion, features: [] },
@@ -59,6 +59,7 @@ export function toSeedHandshake(run: {
   }
 }
 
-function toKnown(toolNames: readonly string[], customTools: readonly ToolDefinition[]): string[] {
+/** Every name a server is told of: built-ins in our order, then what plugins offer. */
+export function toKnown(toolNames: readonly string[], customTools: readonly ToolDefinition[]): string[] {
   return [...toolNames, ...customTools.map(({ name }) => name)]
 }
