@@ -62,13 +62,20 @@ async function connect(
     { ...options, capabilities: answering ? { elicitation: { form: {} } } : {} },
   )
   const faults: string[] = []
-  Object.assign(client, { onerror: ({ message }: Error) => faults.push(message) })
+  Object.assign(client, { onerror: ({ message }: Error) => void (isLateProgress(message) || faults.push(message)) })
   if (answering)
     client.setRequestHandler('elicitation/create', ({ params }, { mcpReq }) => answering(params.message, mcpReq.signal))
   t.teardown(() => client.close())
   await client.connect(transport)
   return { client, faults, notes: () => notes }
 }
+
+/**
+ * The client takes up an answer at once and a notification a microtask later, so that of a progress and the answer behind it, read in one piece, the progress finds its
+ * call gone. That they leave in the right order is seen below, by lines.
+ */
+const isLateProgress = (message: string): boolean =>
+  message.startsWith('Received a progress notification for an unknown token')
 
 type Connected = {
   client: Client
@@ -204,21 +211,27 @@ for (const { era, ...negotiation } of eras) {
         return answers[asked.length - 1] ?? { action: 'cancel' }
       },
     })
-    const call = shell(`echo r"e"ally; touch \u202eallowed-${era}`)
+    const gate = `heard-${era}`
+    const call = shell(`echo r"e"ally; until test -e ${gate}; do sleep 0.05; done; touch \u202eallowed-${era}`)
     for (const _ of answers.slice(1)) {
       const denied = await client.callTool(call)
       t.ok(denied.isError)
       t.match(textOf(denied), /not allowed by its owner/)
     }
     const told: string[] = []
-    const allowed = await client.callTool(call, { onprogress: ({ message = '' }) => told.push(message) })
+    const onprogress = ({ message = '' }): void => {
+      told.push(message)
+      if (told.join('').includes('really')) writeFileSync(join(system.project, gate), '')
+    }
+    const allowed = await client.callTool(call, { onprogress })
     t.ok(told.includes('really\n'), 'what is printed after the answer is told as well')
     t.notOk(allowed.isError, textOf(allowed))
     t.match(textOf(allowed), /really/)
     t.equal(asked.length, answers.length)
     for (const message of asked) {
       t.ok(message.startsWith(`May Shell do this in ${system.project}?`), message)
-      t.ok(message.includes(`echo r"e"ally; touch \\u{202e}allowed-${era}`), message)
+      t.ok(message.includes('echo r"e"ally; until '), message)
+      t.ok(message.includes(`touch \\u{202e}allowed-${era}`), message)
     }
     t.same(faults, [])
   })
