@@ -9,7 +9,10 @@ const programs = [
     folder: 'daemon',
     external: ['undici', 'clipboardy', '@vscode/ripgrep'],
     // What reads a page runs in a thread of its own and a foreign plugin in a process of its own, so each begins with a file of its own.
-    threads: { 'codegend-markdown-worker': 'hands/markdown-worker.ts', 'codegend-plugin-runner': 'plugins/runner.ts' },
+    threads: {
+      'codegend-markdown-worker': 'hands/markdown-worker.ts',
+      'codegend-plugin-runner': 'plugin-process/runner.ts',
+    },
   },
   {
     name: 'maestro',

@@ -1,8 +1,7 @@
 import { readFile, rename, writeFile } from 'node:fs/promises'
 import type { ToolDefinition } from '@codegen/protocol/tool'
 import { parseTools } from './parse-tools.ts'
-import { startPluginProcess } from './plugin-process.ts'
-import type { PluginProcess, PluginProgram } from './plugin-process.ts'
+import type { PluginProcess, PluginProgram } from '#plugin-process/plugin-process'
 
 /** The tools of a plugin, and the process that said so where there had to be one. */
 export type Described = { readonly tools: readonly ToolDefinition[]; readonly running: PluginProcess | undefined }
@@ -12,10 +11,10 @@ export type Described = { readonly tools: readonly ToolDefinition[]; readonly ru
  * process is left then.
  */
 export async function describePlugin(program: PluginProgram): Promise<Described> {
-  const file = `${program.folder}.json`
+  const file = program.definitionsFile
   const known = await readFile(file, 'utf8').catch(() => undefined)
   if (known !== undefined) return { tools: parseTools(JSON.parse(known)), running: undefined }
-  const running = startPluginProcess(program)
+  const running = program.start()
   const described = await running.describe()
   try {
     const tools = parseTools(described)

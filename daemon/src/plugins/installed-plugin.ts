@@ -2,9 +2,10 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Failure } from '@codegen/protocol/failure'
 import type { Log } from '#log'
+import { toRunnerProgram } from '#plugin-process/runner-process'
 import { describePlugin } from './describe-plugin.ts'
-import { parseManifest } from './manifest.ts'
-import type { Manifest } from './manifest.ts'
+import { parseManifest } from '#plugin-process/manifest'
+import type { Manifest } from '#plugin-process/manifest'
 import type { PluginConsent } from './plugin-consent.ts'
 import { keepCopy } from './plugin-folder.ts'
 import type { FolderLook } from './plugin-folder.ts'
@@ -94,7 +95,12 @@ async function serve(
   const { folder, digest } = await keepCopy(plugin.folder, look.files, keptIn(home))
   if (plugin.state === 'serves' && plugin.serving?.digest === digest) return
   const dataDir = join(home, 'data', manifest.name.replaceAll('/', '__'))
-  const program = { manifest, folder, dataDir, environment: toEnvironment(manifest, parts.environment) }
+  const program = toRunnerProgram({
+    manifest,
+    folder,
+    dataDir,
+    environment: toEnvironment(manifest, parts.environment),
+  })
   const { tools, running } = await describePlugin(program)
   const conflict = parts.conflictOf(
     plugin,

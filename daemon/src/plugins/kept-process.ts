@@ -2,8 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { Failure } from '@codegen/protocol/failure'
 import type { Log } from '#log'
 import { limits } from '#limits'
-import { startPluginProcess } from './plugin-process.ts'
-import type { PluginProcess, PluginProgram } from './plugin-process.ts'
+import type { PluginProcess, PluginProgram } from '#plugin-process/plugin-process'
 
 /** The process of one version of a plugin: started when it is needed, and after a crash with a pause that grows. */
 export type KeptProcess = {
@@ -22,7 +21,7 @@ export type KeptProcessOptions = {
 }
 
 export function keepProcess({ program, first, gaveUp, log }: KeptProcessOptions): KeptProcess {
-  const { name } = program.manifest
+  const { name } = program
   let current: PluginProcess | undefined
   let crashes: number[] = []
   let isOff = false
@@ -56,7 +55,7 @@ export function keepProcess({ program, first, gaveUp, log }: KeptProcessOptions)
         if (waitMs > 0) await delay(waitMs, undefined, { signal }).catch(() => signal.throwIfAborted())
       }
       if (isOff) throw new Failure('tool.unavailable', `The plugin ${name} is off: it crashed too often.`)
-      return current ?? adopt(startPluginProcess(program))
+      return current ?? adopt(program.start())
     },
     end() {
       const ending = current

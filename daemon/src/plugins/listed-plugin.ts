@@ -1,5 +1,5 @@
 import type { InstalledPlugin, PluginState } from './installed-plugin.ts'
-import type { PluginPermissions } from './manifest.ts'
+import type { PluginPermissions } from '#plugin-process/manifest'
 
 /** A plugin as its owner is shown it. */
 export type ListedPlugin = {

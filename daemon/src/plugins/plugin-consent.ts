@@ -2,8 +2,8 @@ import { readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { Type } from 'typebox'
 import { Compile } from 'typebox/compile'
 import type { Log } from '#log'
-import { permissionsDigest } from './manifest.ts'
-import type { Manifest } from './manifest.ts'
+import { permissionsDigest } from '#plugin-process/manifest'
+import type { Manifest } from '#plugin-process/manifest'
 
 /** What the owner said of the plugins. It outlives codegend, and a plugin that is removed and comes back. */
 export type PluginConsent = {

@@ -3,7 +3,7 @@ import type { ToolDefinition } from '@codegen/protocol/tool'
 import { limits } from '#limits'
 import { keepProcess } from './kept-process.ts'
 import type { KeptProcessOptions } from './kept-process.ts'
-import type { ProcessCall } from './plugin-process.ts'
+import type { ProcessCall } from '#plugin-process/plugin-process'
 
 /** One version of a plugin that was found good: its tools, and a process of it while it is needed. */
 export type PluginVersion = {

@@ -6,7 +6,7 @@ import { mkdirSync } from 'node:fs'
 import { dirname } from 'node:path'
 import type { Readable, Writable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
-import type { ToolContext, ToolReturn } from '@codegen/kit'
+import type { ToolContext } from '@codegen/kit'
 import { Failure } from '@codegen/protocol/failure'
 import { createPeer } from '@codegen/protocol/peer'
 import type { Peer } from '@codegen/protocol/peer'
@@ -15,45 +15,34 @@ import { createContextMethods } from './context-methods.ts'
 import type { OpenCall } from './context-methods.ts'
 import type { Manifest } from './manifest.ts'
 import { paceReading } from './pace-reading.ts'
+import type { PluginProcess, PluginProgram, ProcessEnd } from './plugin-process.ts'
 import type { RunnerMethods } from './runner-messages.ts'
 import { parseReturn } from './tool-return.ts'
 
 /** Which plugin to run and where: its kept copy, the folder for what it keeps, and the values it asked for by name. */
-export type PluginProgram = {
+export type RunnerPlugin = {
   readonly manifest: Manifest
   readonly folder: string
   readonly dataDir: string
   readonly environment: Readonly<Record<string, string>>
 }
 
-/** One process of a plugin. */
-export type PluginProcess = {
-  /** What the plugin says its tools are, unchecked. Fails with plugin.broken when it has not said so in limits.pluginDescribeMsMax; the process is ended then. */
-  describe(): Promise<unknown>
-  /** Runs a tool. Fails as the tool does, with tool.failed when the process ends, or with the reason of the context's signal. A process that is stuck is then ended. */
-  call(tool: string, call: ProcessCall): Promise<ToolReturn>
-  /** Ends it at once; open calls fail. */
-  end(): void
-  /** Resolves when the process is gone. */
-  readonly ended: Promise<ProcessEnd>
-}
-
-export type ProcessCall = {
-  readonly parameters: Readonly<Record<string, unknown>>
-  readonly context: ToolContext
-  readonly readOnly: boolean
-}
-
-/** `asked`: it was ended from here and not because it was stuck. `complaint` is what it said last on stderr. */
-export type ProcessEnd = { readonly asked: boolean; readonly how: string; readonly complaint: string }
-
 type Child = ChildProcessByStdio<Writable, Readable, Readable>
 
+/** How a plugin that is a module is started. */
+export function toRunnerProgram(plugin: RunnerPlugin): PluginProgram {
+  return {
+    name: plugin.manifest.name,
+    definitionsFile: `${plugin.folder}.json`,
+    start: () => startRunnerProcess(plugin),
+  }
+}
+
 /** Starts a process with nothing of codegend's: no environment, no other files, no children. */
-export function startPluginProcess(program: PluginProgram): PluginProcess {
-  const { manifest } = program
+function startRunnerProcess(plugin: RunnerPlugin): PluginProcess {
+  const { manifest } = plugin
   const calls = new Map<string, OpenCall>()
-  const child = startChild(program)
+  const child = startChild(plugin)
   const complaint = keepComplaint(child.stderr)
   let asked = false
   const peer = connect(child, calls)
@@ -74,7 +63,7 @@ export function startPluginProcess(program: PluginProgram): PluginProcess {
         return await peer.request('describe', {}, { timeoutMs: limits.pluginDescribeMsMax })
       } catch (failure) {
         kill()
-        throw toBroken(failure, program, await ended)
+        throw toBroken(failure, plugin, await ended)
       }
     },
     async call(tool, { parameters, context, readOnly }) {
@@ -86,7 +75,7 @@ export function startPluginProcess(program: PluginProgram): PluginProcess {
       }
       context.signal.addEventListener('abort', checkIfStuck, { once: true })
       try {
-        const call = { call_id: callId, tool, parameters, place: toPlace(context, program) }
+        const call = { call_id: callId, tool, parameters, place: toPlace(context, plugin) }
         const options = { timeoutMs: Infinity, signal: context.signal }
         return parseReturn(tool, await peer.request('call', call, options))
       } finally {
@@ -97,7 +86,7 @@ export function startPluginProcess(program: PluginProgram): PluginProcess {
   }
 }
 
-function startChild({ manifest, folder, dataDir, environment }: PluginProgram): Child {
+function startChild({ manifest, folder, dataDir, environment }: RunnerPlugin): Child {
   const runner = fileURLToPath(import.meta.resolve('#plugin-runner'))
   mkdirSync(dataDir, { recursive: true, mode: 0o700 })
   const { read, write } = manifest.permissions
@@ -159,7 +148,7 @@ function connect(child: Child, calls: ReadonlyMap<string, OpenCall>): Peer<Runne
   return peer
 }
 
-function toPlace(context: ToolContext, { dataDir }: PluginProgram) {
+function toPlace(context: ToolContext, { dataDir }: RunnerPlugin) {
   const { cwd, workspaceRoot, toolId, generationId, timeoutMs } = context
   return { cwd, workspaceRoot, toolId, generationId, timeoutMs, dataDir }
 }
@@ -180,7 +169,7 @@ function keepComplaint(stderr: Readable): () => string {
 }
 
 /** Why a plugin could not describe itself, with the line where it broke. */
-function toBroken(failure: unknown, { manifest, folder }: PluginProgram, end: ProcessEnd): Failure {
+function toBroken(failure: unknown, { manifest, folder }: RunnerPlugin, end: ProcessEnd): Failure {
   const late = failure instanceof Failure && failure.code === 'client.timeout'
   const said = end.complaint.replaceAll(`file://${folder}/`, '').replaceAll(`${folder}/`, '')
   const line = /^(\S+:\d+)$/m.exec(said)?.[1] ?? /\((\S+:\d+):\d+\)/.exec(said)?.[1] ?? manifest.main
