@@ -30,7 +30,7 @@ export type Client = {
   callTool(parameters: Parameters<'tools/call'>, signal: AbortSignal): Promise<Result<'tools/call'>>
   listTools(): Promise<Result<'tools/list'>['tools']>
   listPlugins(): Promise<Plugin[]>
-  allowPlugin(name: string): Promise<Plugin>
+  allowPlugin(name: string, options: { unconfined?: boolean }): Promise<Plugin>
   enablePlugin(name: string): Promise<Plugin>
   disablePlugin(name: string): Promise<Plugin>
   /** Resolves when the connection has ended, from whichever side. */
@@ -117,7 +117,7 @@ function toMethods(peer: Peer<DaemonMethods>, introduced: Promise<unknown>): Omi
     shutdown: () => peer.request('daemon/shutdown', {}),
     callTool: (parameters, signal) => ask('tools/call', parameters, { timeoutMs: Infinity, signal }),
     listPlugins: async () => (await ask('plugins/list', {})).plugins,
-    allowPlugin: async (name) => (await ask('plugins/allow', { name })).plugin,
+    allowPlugin: async (name, options) => (await ask('plugins/allow', { name, ...options })).plugin,
     enablePlugin: async (name) => (await ask('plugins/enable', { name })).plugin,
     disablePlugin: async (name) => (await ask('plugins/disable', { name })).plugin,
     listTools: async () => (await ask('tools/list', {})).tools,

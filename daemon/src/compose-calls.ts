@@ -81,7 +81,8 @@ export function composeCalls(options: CallsSideOptions): CallsSide {
   const { config, home, server, reports, sinks, traces, toolsChanged, log } = options
   const journal = openJournal({ path: journalPath(home, server), bootId: readBootId(), isAlive: isProcessAlive, log })
   const groups = journaledGroups(createProcessGroups(), journal, log)
-  const plugins = createForeignPlugins({ home, environment: config.environment, toolsChanged, log })
+  const requireSandbox = config.requirePluginSandbox
+  const plugins = createForeignPlugins({ home, environment: config.environment, requireSandbox, toolsChanged, log })
   const host = createPluginHost(builtInPlugins, plugins)
   const environment = toCommandEnvironment(config.environment, config.commandEnvironment)
   const contexts = createCallContexts({

@@ -146,7 +146,7 @@ function toLateDaemon(find: () => Parts['daemon'] | undefined): Parts['daemon'] 
     inputRun: async (...wish) => parts().inputRun(...wish),
     plugins: {
       list: () => parts().plugins.list(),
-      allow: async (name) => parts().plugins.allow(name),
+      allow: async (...wish) => parts().plugins.allow(...wish),
       enable: async (name) => parts().plugins.enable(name),
       disable: async (name) => parts().plugins.disable(name),
       reload: async () => parts().plugins.reload(),

@@ -5,7 +5,7 @@ import { toJsonLine } from '#render/json-view'
 import { renderTable } from '#render/table'
 import { toOneLine } from '#render/visible'
 import { withClient } from '#with-client'
-import type { Command, Invocation } from './command.ts'
+import type { Command, Invocation, Option } from './command.ts'
 import { json } from './options.ts'
 
 const details = ["docs/plugins.md tells what a plugin is. A folder in the plugins folder of codegend's home is one."]
@@ -22,17 +22,23 @@ export const plugins: Command = {
   run: (invocation) => showPlugins(invocation, (client) => client.listPlugins()),
 }
 
+const unconfined: Option = { name: 'unconfined', summary: 'also a plugin that no sandbox holds: with all your rights' }
+
 /** `codegen plugins allow NAME` */
 export const allowPlugin: Command = {
   name: 'plugins allow',
   group: 'This machine',
   summary: 'let a plugin have what it asks for, and offer its tools',
   operands,
-  options: [json],
+  options: [unconfined, json],
   details: [
     'What it asks for is shown by codegen plugins. Should it ask for something else one day, it waits for another yes.',
+    'A program in another language than JavaScript is held by a sandbox, or by nothing. That is another question.',
   ],
-  run: (invocation) => showPlugins(invocation, async (client, name) => [await client.allowPlugin(name)]),
+  run: (invocation) => {
+    const options = invocation.has(unconfined) ? { unconfined: true } : {}
+    return showPlugins(invocation, async (client, name) => [await client.allowPlugin(name, options)])
+  },
 }
 
 /** `codegen plugins enable NAME` */
@@ -64,25 +70,41 @@ function showPlugins(
     if (has(json)) for (const plugin of found) terminal.print(toJsonLine(plugin))
     else {
       if (found.length > 0) terminal.print(renderTable(found.map(toRow), terminal.columns))
-      for (const { name: of, problem } of found)
-        if (problem) terminal.print(`${toOneLine(of, 64)}: ${toOneLine(problem, 600)}`)
+      for (const line of found.flatMap(toLines)) terminal.print(line)
     }
     return exitCodes.done
   })
 }
 
-function toRow({ name, version, state, tools, permissions }: Plugin): string[] {
+function toRow({ name, version, state, tools, permissions, containment }: Plugin): string[] {
   return [
     toOneLine(`${name} ${version}`, 64),
     state,
     toOneLine(tools.join(', ') || 'no tools', 60),
-    toOneLine(inWords(permissions), 200),
+    toOneLine([inWords(permissions), ...holds(containment)].join('; '), 200),
   ]
 }
 
-/** What a plugin asks for. */
+function toLines({ name, problem, containment, command = [] }: Plugin): string[] {
+  const of = toOneLine(name, 64)
+  const rights =
+    containment === 'none' && command.length > 0
+      ? [
+          `${of}: NO SANDBOX HOLDS IT HERE. ${toOneLine(command.join(' '), 200)} runs with all the rights of your account. codegen doctor says why.`,
+        ]
+      : []
+  return [...rights, ...(problem ? [`${of}: ${toOneLine(problem, 600)}`] : [])]
+}
+
+/** What a plugin asks for, and what holds it to that. */
 function inWords({ read, write, exec, net, env }: Plugin['permissions']): string {
   const lists = { reads: read, writes: write, reaches: net, 'is told': env }
   const said = Object.entries(lists).flatMap(([verb, list]) => (list.length > 0 ? [`${verb} ${list.join(', ')}`] : []))
   return [...said, ...(exec ? ['runs commands'] : [])].join('; ') || 'asks for nothing'
+}
+
+function holds(containment: Plugin['containment']): string[] {
+  if (containment === 'sandbox') return ['in a sandbox']
+  if (containment === 'permissions') return ["no sandbox, Node's permissions alone"]
+  return containment === 'none' ? ['no sandbox, all your rights'] : []
 }

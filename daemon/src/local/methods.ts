@@ -38,7 +38,9 @@ const methods: { readonly [Name in MethodName]: (call: Call<Name>) => Result<Nam
   'tools/list': ({ daemon }) => ({ tools: daemon.tools() }),
   'tools/call': callTool,
   'plugins/list': ({ daemon }) => ({ plugins: daemon.plugins.list() }),
-  'plugins/allow': async ({ daemon, parameters }) => ({ plugin: await daemon.plugins.allow(parameters.name) }),
+  'plugins/allow': async ({ daemon, parameters: { name, unconfined = false } }) => ({
+    plugin: await daemon.plugins.allow(name, { unconfined }),
+  }),
   'plugins/enable': async ({ daemon, parameters }) => ({ plugin: await daemon.plugins.enable(parameters.name) }),
   'plugins/disable': async ({ daemon, parameters }) => ({ plugin: await daemon.plugins.disable(parameters.name) }),
   'plugins/reload': async ({ daemon }) => ({ plugins: await daemon.plugins.reload() }),

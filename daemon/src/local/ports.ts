@@ -58,7 +58,7 @@ export type ToolCallWatcher = { begun(generationId: string): void; output(delta:
 /** The plugins in `plugins/`. What names one fails with plugin.unknown, and answers with what became of it. */
 export type Plugins = {
   list(): PluginRow[]
-  allow(name: string): Promise<PluginRow>
+  allow(name: string, options: { unconfined: boolean }): Promise<PluginRow>
   enable(name: string): Promise<PluginRow>
   disable(name: string): Promise<PluginRow>
   reload(): Promise<PluginRow[]>

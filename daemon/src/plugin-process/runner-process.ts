@@ -3,34 +3,27 @@ import type { ChildProcessByStdio } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { mkdirSync } from 'node:fs'
-import { dirname } from 'node:path'
+import { constants } from 'node:os'
 import type { Readable, Writable } from 'node:stream'
-import { fileURLToPath } from 'node:url'
 import type { ToolContext } from '@codegen/kit'
 import { Failure } from '@codegen/protocol/failure'
 import { createPeer } from '@codegen/protocol/peer'
 import type { Peer } from '@codegen/protocol/peer'
 import { limits } from '#limits'
+import { toCommandLine } from './command-line.ts'
+import type { ContainedPlugin } from './command-line.ts'
 import { createContextMethods } from './context-methods.ts'
 import type { OpenCall } from './context-methods.ts'
-import type { Manifest } from './manifest.ts'
 import { paceReading } from './pace-reading.ts'
 import type { PluginProcess, PluginProgram, ProcessEnd } from './plugin-process.ts'
 import type { RunnerMethods } from './runner-messages.ts'
 import { parseReturn } from './tool-return.ts'
-
-/** Which plugin to run and where: its kept copy, the folder for what it keeps, and the values it asked for by name. */
-export type RunnerPlugin = {
-  readonly manifest: Manifest
-  readonly folder: string
-  readonly dataDir: string
-  readonly environment: Readonly<Record<string, string>>
-}
+import { watchBounds } from './watch-bounds.ts'
 
 type Child = ChildProcessByStdio<Writable, Readable, Readable>
 
-/** How a plugin that is a module is started. */
-export function toRunnerProgram(plugin: RunnerPlugin): PluginProgram {
+/** How a plugin is started that is a module, or speaks as the runner of one does. */
+export function toRunnerProgram(plugin: ContainedPlugin): PluginProgram {
   return {
     name: plugin.manifest.name,
     definitionsFile: `${plugin.folder}.json`,
@@ -38,16 +31,24 @@ export function toRunnerProgram(plugin: RunnerPlugin): PluginProgram {
   }
 }
 
-/** Starts a process with nothing of codegend's: no environment, no other files, no children. */
-function startRunnerProcess(plugin: RunnerPlugin): PluginProcess {
-  const { manifest } = plugin
+/** Starts a process with nothing of codegend's: no environment, and no more of the machine than its containment lets it have. */
+function startRunnerProcess(plugin: ContainedPlugin): PluginProcess {
+  const { manifest, dataDir } = plugin
   const calls = new Map<string, OpenCall>()
   const child = startChild(plugin)
   const complaint = keepComplaint(child.stderr)
   let asked = false
-  const peer = connect(child, calls)
-  const kill = (): boolean => child.kill('SIGKILL')
-  const ended = watchEnd(child).then((how): ProcessEnd => {
+  let excess: string | undefined
+  const kill = (): void => killAll(child, plugin)
+  const peer = connect(child, calls, kill)
+  const exceeded = (how: string): void => {
+    excess = how
+    kill()
+  }
+  const unwatch = child.pid === undefined ? () => undefined : watchBounds({ pid: child.pid, dataDir, exceeded })
+  const ended = watchEnd(child).then((end): ProcessEnd => {
+    unwatch()
+    const how = excess ?? (isHeapFull(complaint()) ? heapFull : end)
     peer.close(new Failure('tool.failed', `The plugin ${manifest.name} ended (${how}) before it had answered.`))
     return { asked, how, complaint: complaint() }
   })
@@ -86,36 +87,32 @@ function startRunnerProcess(plugin: RunnerPlugin): PluginProcess {
   }
 }
 
-function startChild({ manifest, folder, dataDir, environment }: RunnerPlugin): Child {
-  const runner = fileURLToPath(import.meta.resolve('#plugin-runner'))
+function startChild(plugin: ContainedPlugin): Child {
+  const { folder, dataDir, environment } = plugin
+  const [program = '', ...words] = toCommandLine(plugin)
   mkdirSync(dataDir, { recursive: true, mode: 0o700 })
-  const { read, write } = manifest.permissions
-  const places = (paths: readonly string[]): string[] => paths.filter((path) => path !== 'workspace')
-  const readable = [installationOf(runner), folder, dataDir, ...places(read), ...places(write)]
-  const options = [
-    ...process.execArgv.filter((option) => option.startsWith('--conditions')),
-    '--permission',
-    ...readable.map((path) => `--allow-fs-read=${path}`),
-    ...[dataDir, ...places(write)].map((path) => `--allow-fs-write=${path}`),
-    `--max-old-space-size=${limits.pluginMemoryMbMax}`,
-    '--no-warnings',
-  ]
-  const main = `${folder}/${manifest.main}`
-  return spawn(process.execPath, [...options, runner, main], {
-    cwd: folder,
-    env: environment,
-    stdio: ['pipe', 'pipe', 'pipe'],
-  })
+  const detached = isGroup(plugin)
+  return spawn(program, words, { cwd: folder, env: environment, stdio: ['pipe', 'pipe', 'pipe'], detached })
 }
 
-/** Where CodeGen's own code lies, which the runner is a part of. */
-function installationOf(runner: string): string {
-  const isSource = runner.endsWith('.ts')
-  const daemon = isSource ? dirname(dirname(dirname(runner))) : dirname(dirname(runner))
-  return isSource ? dirname(daemon) : daemon
+/** What nothing holds may start processes: they end as one group. */
+function isGroup({ containment }: ContainedPlugin): boolean {
+  return containment === 'none'
 }
 
-function connect(child: Child, calls: ReadonlyMap<string, OpenCall>): Peer<RunnerMethods> {
+/** A sandbox takes everything in it with it. */
+function killAll(child: Child, plugin: ContainedPlugin): void {
+  if (isGroup(plugin) && child.pid !== undefined) {
+    try {
+      process.kill(-child.pid, 'SIGKILL')
+    } catch {
+      // Nobody of it is left.
+    }
+  }
+  child.kill('SIGKILL')
+}
+
+function connect(child: Child, calls: ReadonlyMap<string, OpenCall>, kill: () => void): Peer<RunnerMethods> {
   const find = (callId: string): OpenCall | undefined => calls.get(callId)
   const findOf = (news: unknown): OpenCall | undefined => {
     const callId = typeof news === 'object' && news !== null && 'call_id' in news ? news.call_id : undefined
@@ -125,9 +122,9 @@ function connect(child: Child, calls: ReadonlyMap<string, OpenCall>): Peer<Runne
     write(line) {
       child.stdin.write(line)
       // It asks and does not read the answers.
-      if (child.stdin.writableLength > limits.pluginUnreadBytesMax) child.kill('SIGKILL')
+      if (child.stdin.writableLength > limits.pluginUnreadBytesMax) kill()
     },
-    close: () => child.kill('SIGKILL'),
+    close: kill,
     timers: { setTimeout, clearTimeout },
     lineBytesMax: limits.pluginLineBytesMax,
     openRequestsMax: limits.pluginOpenRequestsMax,
@@ -148,15 +145,28 @@ function connect(child: Child, calls: ReadonlyMap<string, OpenCall>): Peer<Runne
   return peer
 }
 
-function toPlace(context: ToolContext, { dataDir }: RunnerPlugin) {
+function toPlace(context: ToolContext, { dataDir }: ContainedPlugin) {
   const { cwd, workspaceRoot, toolId, generationId, timeoutMs } = context
   return { cwd, workspaceRoot, toolId, generationId, timeoutMs, dataDir }
 }
 
 async function watchEnd(child: Child): Promise<string> {
   const refused = once(child, 'error').then(([error]) => `it could not be started: ${String(error)}`)
-  const closed = once(child, 'close').then(([code, signal]) => (signal ? String(signal) : `exit code ${String(code)}`))
+  const closed = once(child, 'close').then(([code, signal]) => toHow(code, signal))
   return Promise.race([refused, closed])
+}
+
+/** A sandbox tells of a signal as a shell does. */
+function toHow(code: unknown, signal: unknown): string {
+  if (typeof signal === 'string') return signal
+  const [name] = Object.entries(constants.signals).find(([, number]) => code === 128 + number) ?? []
+  return name ?? `exit code ${String(code)}`
+}
+
+const heapFull = `it used more than ${limits.pluginMemoryMbMax} MB of heap`
+
+function isHeapFull(complaint: string): boolean {
+  return complaint.includes('JavaScript heap out of memory')
 }
 
 /** The last of what the process says on stderr. */
@@ -169,13 +179,20 @@ function keepComplaint(stderr: Readable): () => string {
 }
 
 /** Why a plugin could not describe itself, with the line where it broke. */
-function toBroken(failure: unknown, { manifest, folder }: RunnerPlugin, end: ProcessEnd): Failure {
+function toBroken(failure: unknown, { manifest, folder }: ContainedPlugin, end: ProcessEnd): Failure {
   const late = failure instanceof Failure && failure.code === 'client.timeout'
   const said = end.complaint.replaceAll(`file://${folder}/`, '').replaceAll(`${folder}/`, '')
-  const line = /^(\S+:\d+)$/m.exec(said)?.[1] ?? /\((\S+:\d+):\d+\)/.exec(said)?.[1] ?? manifest.main
-  const error = /^(?:\w*Error|Error)\b.*$/m.exec(said)?.[0]
+  const { made } = manifest
+  const program = made.kind === 'module' ? made.main : made.command.join(' ')
+  const line = /^(\S+:\d+)$/m.exec(said)?.[1] ?? /\((\S+:\d+):\d+\)/.exec(said)?.[1] ?? pythonLine(said) ?? program
+  const error = /^(?:\w*Error|Error|bwrap:)\b.*$/m.exec(said)?.[0]
   const reason = late ? `it was not ready within ${limits.pluginDescribeMsMax} ms` : (error ?? `it ended (${end.how})`)
   return new Failure('plugin.broken', `${line}: ${reason.slice(0, 500)}`)
+}
+
+function pythonLine(said: string): string | undefined {
+  const [, file, line] = /^ *File "(\S+)", line (\d+)/m.exec(said) ?? []
+  return file && `${file}:${line}`
 }
 
 type Output = { chunk: string; stream: 'stdout' | 'stderr' | 'log' | 'progress' }

@@ -5,6 +5,7 @@ import type { Tool } from '@codegen/kit'
 import { Failure } from '@codegen/protocol/failure'
 import type { ToolDefinition } from '@codegen/protocol/tool'
 import type { Log } from '#log'
+import type { Manifest } from '#plugin-process/manifest'
 import { limits } from '#limits'
 import type { ForeignTools, LoadedTool } from './host.ts'
 import { keptIn } from './installed-plugin.ts'
@@ -31,8 +32,10 @@ export type ForeignPlugins = ForeignTools &
 
 /** What the owner may do. What names a plugin fails with plugin.unknown, and resolves when it has been tried. */
 type OwnersWays = {
-  /** A yes to what the plugin asks for now. */
-  allow(name: string): Promise<ListedPlugin>
+  /**
+   * A yes to what the plugin asks for now. Fails with plugin.refused for one that nothing would hold, unless the owner says that it may run `unconfined`.
+   */
+  allow(name: string, options: { unconfined: boolean }): Promise<ListedPlugin>
   enable(name: string): Promise<ListedPlugin>
   disable(name: string): Promise<ListedPlugin>
   /** Tries every plugin anew, the ones that crashed too often as well. */
@@ -43,18 +46,29 @@ export type ForeignPluginsOptions = {
   /** Real path of CODEGEN_HOME. */
   readonly home: string
   readonly environment: Readonly<Record<string, string | undefined>>
+  /** Where there is no sandbox no plugin is started. */
+  readonly requireSandbox: boolean
   /** The set of tools that are offered has changed. */
   toolsChanged(): void
   readonly log: Log
 }
 
 export function createForeignPlugins(options: ForeignPluginsOptions): ForeignPlugins {
-  const { home, environment, log } = options
+  const { home, environment, requireSandbox, log } = options
   const root = join(home, 'plugins')
   const consent = openPluginConsent(join(home, 'plugins.json'), log)
   let watching: { soon(): void; stop(): void } | undefined
   const unsettled = (): void => watching?.soon()
-  const set = createPluginSet({ root, home, environment, consent, log, changed: options.toolsChanged, unsettled })
+  const set = createPluginSet({
+    root,
+    home,
+    environment,
+    requireSandbox,
+    consent,
+    log,
+    changed: options.toolsChanged,
+    unsettled,
+  })
   return {
     async start() {
       mkdirSync(root, { recursive: true, mode: 0o700 })
@@ -99,9 +113,11 @@ function toOwnersWays(set: PluginSet, consent: PluginConsent, root: string): Own
   }
 
   return {
-    async allow(name) {
+    async allow(name, { unconfined }) {
       const plugin = named(name)
-      if (plugin.manifest) consent.allow(plugin.manifest)
+      const { manifest, containment } = plugin
+      if (manifest && containment === 'none' && !unconfined) throw notConfined(manifest)
+      if (manifest) consent.allow(manifest, containment)
       return retry(plugin)
     },
     async enable(name) {
@@ -124,6 +140,17 @@ function toOwnersWays(set: PluginSet, consent: PluginConsent, root: string): Own
 }
 
 const settleTriesMax = 20
+
+function notConfined({ name, made }: Manifest): Failure {
+  const command = made.kind === 'command' ? made.command.join(' ') : name
+  return new Failure(
+    'plugin.refused',
+    `Nothing would hold the plugin ${name} here: \`${command}\` would run with all the rights of your account, on every file, key and network it has. codegen doctor says why there is no sandbox.`,
+    {
+      hint: `Install bubblewrap and start codegend anew, or say that it may: codegen plugins allow ${name} --unconfined`,
+    },
+  )
+}
 
 function toDefinitions({ manifest, serving }: InstalledPlugin): (ToolDefinition & { source: string })[] {
   return (serving?.tools ?? []).map((tool) => ({ ...tool, source: `plugin ${manifest?.name}` }))

@@ -5,12 +5,16 @@ import type { Log } from '#log'
 import { toRunnerProgram } from '#plugin-process/runner-process'
 import { describePlugin } from './describe-plugin.ts'
 import { parseManifest } from '#plugin-process/manifest'
-import type { Manifest } from '#plugin-process/manifest'
+import type { Containment, Manifest } from '#plugin-process/manifest'
+import { findMeans } from '#sandbox/means'
+import type { Means } from '#sandbox/means'
 import type { PluginConsent } from './plugin-consent.ts'
+import { chooseContainment, refuseWithoutSandbox } from './choose-containment.ts'
 import { keepCopy } from './plugin-folder.ts'
 import type { FolderLook } from './plugin-folder.ts'
 import { openVersion } from './plugin-version.ts'
 import type { PluginVersion } from './plugin-version.ts'
+import { refuseNativeCode } from './refuse-native-code.ts'
 
 /** Where things are, and who may be asked. */
 export type PluginParts = {
@@ -18,6 +22,8 @@ export type PluginParts = {
   readonly home: string
   /** What plugins may ask for by name. */
   readonly environment: Readonly<Record<string, string | undefined>>
+  /** Where there is no sandbox no plugin is started. */
+  readonly requireSandbox: boolean
   readonly consent: PluginConsent
   readonly log: Log
   /** Why a plugin may not offer these tools beside the others, if so. */
@@ -32,6 +38,8 @@ export type InstalledPlugin = {
   /** What the folder was when it was last tried. */
   stamp: string | undefined
   manifest: Manifest | undefined
+  /** What its process is held by, or would be. */
+  containment: Containment
   state: PluginState
   /** Why the newest version does not serve. */
   problem: string | undefined
@@ -48,10 +56,14 @@ export async function tryPlugin(plugin: InstalledPlugin, look: FolderLook, parts
   try {
     const text = await readFile(join(folder, 'package.json'), 'utf8').catch(() => '{}')
     const manifest = parseManifest(text)
-    plugin.manifest = manifest ?? plugin.manifest
     if (!manifest) throw new Failure('plugin.refused', 'It has no package.json with a "codegen" field.')
-    const state = nextState(manifest, parts.consent)
-    if (state === 'serves') return await serve(plugin, { manifest, look }, parts)
+    const means = await findMeans(parts.environment['PATH'])
+    plugin.manifest = manifest
+    plugin.containment = chooseContainment(manifest, means.sandbox, parts.requireSandbox)
+    refuseWithoutSandbox(plugin.containment, means.sandbox)
+    if (manifest.made.kind === 'module') refuseNativeCode(look.files)
+    const state = nextState(plugin, manifest, parts.consent)
+    if (state === 'serves') return await serve(plugin, { manifest, look, means }, parts)
     settle(plugin, state)
     if (state === 'disabled') withdraw(plugin, parts)
   } catch (error) {
@@ -75,9 +87,13 @@ export function keptIn(home: string): string {
   return join(home, 'cache', 'plugins')
 }
 
-function nextState(manifest: Manifest, consent: PluginConsent): 'serves' | 'asks' | 'disabled' {
+function nextState(
+  { containment }: InstalledPlugin,
+  manifest: Manifest,
+  consent: PluginConsent,
+): 'serves' | 'asks' | 'disabled' {
   if (consent.isDisabled(manifest.name)) return 'disabled'
-  return consent.isAllowed(manifest) ? 'serves' : 'asks'
+  return consent.isAllowed(manifest, containment) ? 'serves' : 'asks'
 }
 
 function settle(plugin: InstalledPlugin, state: PluginState, problem?: string): void {
@@ -87,10 +103,10 @@ function settle(plugin: InstalledPlugin, state: PluginState, problem?: string): 
 
 async function serve(
   plugin: InstalledPlugin,
-  found: { manifest: Manifest; look: FolderLook },
+  found: { manifest: Manifest; look: FolderLook; means: Means },
   parts: PluginParts,
 ): Promise<void> {
-  const { manifest, look } = found
+  const { manifest, look, means } = found
   const { home, log } = parts
   const { folder, digest } = await keepCopy(plugin.folder, look.files, keptIn(home))
   if (plugin.state === 'serves' && plugin.serving?.digest === digest) return
@@ -100,6 +116,10 @@ async function serve(
     folder,
     dataDir,
     environment: toEnvironment(manifest, parts.environment),
+    containment: plugin.containment,
+    means,
+    home,
+    path: parts.environment['PATH'],
   })
   const { tools, running } = await describePlugin(program)
   const conflict = parts.conflictOf(

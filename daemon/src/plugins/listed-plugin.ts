@@ -1,5 +1,5 @@
 import type { InstalledPlugin, PluginState } from './installed-plugin.ts'
-import type { PluginPermissions } from '#plugin-process/manifest'
+import type { Containment, PluginPermissions } from '#plugin-process/manifest'
 
 /** A plugin as its owner is shown it. */
 export type ListedPlugin = {
@@ -9,18 +9,31 @@ export type ListedPlugin = {
   state: PluginState
   /** What it asks for. */
   permissions: { -readonly [Name in keyof PluginPermissions]: PluginPermissions[Name] }
+  containment: Containment
+  /** What is started, where it is no module. */
+  command?: string[]
   /** What is offered of it now, by the last good version. */
   tools: string[]
   problem?: string
 }
 
-export function toListedPlugin({ folder, manifest, state, problem, serving }: InstalledPlugin): ListedPlugin {
+export function toListedPlugin({
+  folder,
+  manifest,
+  containment,
+  state,
+  problem,
+  serving,
+}: InstalledPlugin): ListedPlugin {
+  const made = manifest?.made
   return {
     name: manifest?.name ?? folder.slice(folder.lastIndexOf('/') + 1),
     version: manifest?.version ?? '',
     folder,
     state,
     permissions: manifest?.permissions ?? { read: [], write: [], exec: false, net: [], env: [] },
+    containment,
+    ...(made?.kind === 'command' ? { command: [...made.command] } : {}),
     tools: (serving?.tools ?? []).map(({ name }) => name),
     ...(problem === undefined ? {} : { problem }),
   }

@@ -2,15 +2,15 @@ import { readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { Type } from 'typebox'
 import { Compile } from 'typebox/compile'
 import type { Log } from '#log'
-import { permissionsDigest } from '#plugin-process/manifest'
-import type { Manifest } from '#plugin-process/manifest'
+import { consentDigest } from '#plugin-process/manifest'
+import type { Containment, Manifest } from '#plugin-process/manifest'
 
 /** What the owner said of the plugins. It outlives codegend, and a plugin that is removed and comes back. */
 export type PluginConsent = {
-  /** Whether the owner said yes to a plugin of this name with these very permissions. */
-  isAllowed(manifest: Manifest): boolean
+  /** Whether the owner said yes to a plugin of this name with these very permissions and, where it is a command, to this command held like this. */
+  isAllowed(manifest: Manifest, containment: Containment): boolean
   isDisabled(name: string): boolean
-  allow(manifest: Manifest): void
+  allow(manifest: Manifest, containment: Containment): void
   setDisabled(name: string, isDisabled: boolean): void
 }
 
@@ -29,11 +29,11 @@ export function openPluginConsent(file: string, log: Log): PluginConsent {
   }
 
   return {
-    isAllowed: ({ name, permissions }) => allowed.get(name) === permissionsDigest(permissions),
+    isAllowed: (manifest, containment) => allowed.get(manifest.name) === consentDigest(manifest, containment),
     isDisabled: (name) => disabled.has(name),
-    allow({ name, permissions }) {
-      allowed.set(name, permissionsDigest(permissions))
-      disabled.delete(name)
+    allow(manifest, containment) {
+      allowed.set(manifest.name, consentDigest(manifest, containment))
+      disabled.delete(manifest.name)
       save()
     },
     setDisabled(name, isDisabled) {

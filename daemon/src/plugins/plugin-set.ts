@@ -98,7 +98,8 @@ function findConflict(
 }
 
 function newPlugin(folder: string): InstalledPlugin {
-  return { folder, stamp: undefined, manifest: undefined, state: 'asks', problem: undefined, serving: undefined }
+  const unknown = { stamp: undefined, manifest: undefined, problem: undefined, serving: undefined }
+  return { folder, ...unknown, containment: 'none', state: 'asks' }
 }
 
 /** Sub-folders, and links, which are refused by name. */

@@ -5,7 +5,8 @@ const words = Type.Array(Type.String())
 
 /**
  * A folder in `plugins/`. `state`: `serves`, or why its newest version does not: `asks` (its owner has not allowed what it asks for), `disabled`, `refused`, `broken`, or `off`
- * (it crashed too often). `problem` says what is wrong, with the line where there is one. `tools` are offered now, by the last good version.
+ * (it crashed too often). `problem` says what is wrong, with the line where there is one. `tools` are offered now, by the last good version. `containment` is
+ * what holds its process, or would: a `sandbox` of the kernel, Node's `permissions` alone, or `none`: then it has all the rights of its owner. `command` is what is started where it is no module.
  */
 const Plugin = Type.Object({
   name: Type.String(),
@@ -13,6 +14,8 @@ const Plugin = Type.Object({
   folder: Type.String(),
   state: Type.Enum(['serves', 'asks', 'disabled', 'refused', 'broken', 'off']),
   permissions: Type.Object({ read: words, write: words, exec: Type.Boolean(), net: words, env: words }),
+  containment: Type.Optional(Type.Enum(['sandbox', 'permissions', 'none'])),
+  command: Type.Optional(words),
   tools: words,
   problem: Type.Optional(Type.String()),
 })
@@ -24,8 +27,11 @@ const all = Type.Object({ plugins: Type.Array(Plugin) })
 /** Every plugin that was dropped in, whatever became of it. */
 export const PluginsList = method('plugins/list', {}, all)
 
-/** The owner's yes to what the plugin asks for now; it is offered then. Fails with plugin.unknown. */
-export const PluginsAllow = method('plugins/allow', named, one)
+/**
+ * The owner's yes to what the plugin asks for now; it is offered then. Fails with plugin.unknown; with plugin.refused where nothing would hold it and the owner has not said that it may
+ * run `unconfined`.
+ */
+export const PluginsAllow = method('plugins/allow', { ...named, unconfined: Type.Optional(Type.Boolean()) }, one)
 
 /** Offers what a disabled plugin has again. Fails with plugin.unknown. */
 export const PluginsEnable = method('plugins/enable', named, one)
