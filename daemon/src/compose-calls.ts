@@ -26,12 +26,12 @@ import type { Journal } from '#journal/journal'
 import { createCallContexts } from '#plugins/call-context'
 import { outputFolder } from '#plugins/output-folders'
 import { createForeignPlugins } from '#plugins/foreign-plugins'
-import type { ForeignPlugins, ForeignPluginsOptions } from '#plugins/foreign-plugins'
+import type { ForeignPlugins } from '#plugins/foreign-plugins'
 import { createPluginHost } from '#plugins/host'
 import type { PluginHost } from '#plugins/host'
 import type { ToolResult } from '@codegen/protocol/wire'
 import { builtInPlugins } from './built-in.ts'
-import { findCheckoutPlugins } from './checkout.ts'
+import { checkoutRoots } from './checkout.ts'
 import type { Config } from './config.ts'
 import { reach } from './crash-points.ts'
 import type { Log } from './log.ts'
@@ -79,10 +79,10 @@ export type CallsSideOptions = {
 }
 
 export function composeCalls(options: CallsSideOptions): CallsSide {
-  const { config, home, server, reports, sinks, traces, toolsChanged, log } = options
+  const { config, home, server, reports, sinks, traces, log } = options
   const journal = openJournal({ path: journalPath(home, server), bootId: readBootId(), isAlive: isProcessAlive, log })
   const groups = journaledGroups(createProcessGroups(), journal, log)
-  const plugins = createForeignPlugins({ home, ...pluginPlaces(config), toolsChanged, log })
+  const plugins = createForeignPlugins({ ...options, otherRoots: checkoutRoots(), environment: config.environment })
   const host = createPluginHost(builtInPlugins, plugins)
   const environment = toCommandEnvironment(config.environment, config.commandEnvironment)
   const contexts = createCallContexts({
@@ -136,10 +136,6 @@ export function composeCalls(options: CallsSideOptions): CallsSide {
     },
     close: journal.close,
   }
-}
-
-function pluginPlaces({ environment }: Config): Pick<ForeignPluginsOptions, 'checkout' | 'environment'> {
-  return { checkout: findCheckoutPlugins(), environment }
 }
 
 function toLeftBehind(home: string): LeftBehind {

@@ -44,8 +44,8 @@ type OwnersWays = {
 export type ForeignPluginsOptions = {
   /** Real path of CODEGEN_HOME. */
   readonly home: string
-  /** The `plugins/` of the checkout codegend runs from, where it does. */
-  readonly checkout: string | undefined
+  /** Where they lie beside `plugins/` of `home`. */
+  readonly otherRoots: readonly PluginRoot[]
   readonly environment: Readonly<Record<string, string | undefined>>
   /** The set of tools that are offered has changed. */
   toolsChanged(): void
@@ -53,12 +53,9 @@ export type ForeignPluginsOptions = {
 }
 
 export function createForeignPlugins(options: ForeignPluginsOptions): ForeignPlugins {
-  const { home, checkout, environment, log } = options
+  const { home, otherRoots, environment, log } = options
   const root = join(home, 'plugins')
-  const roots: PluginRoot[] = [
-    { folder: root },
-    ...(checkout === undefined ? [] : [{ folder: checkout, isShared: true }]),
-  ]
+  const roots = [{ folder: root }, ...otherRoots]
   const consent = openPluginConsent(join(home, 'plugins.json'), log)
   let watching: PluginWatch | undefined
   const parts = { home, environment, consent, log, changed: options.toolsChanged }
@@ -72,7 +69,7 @@ export function createForeignPlugins(options: ForeignPluginsOptions): ForeignPlu
       mkdirSync(root, { recursive: true, mode: 0o700 })
       mkdirSync(keptIn(home), { recursive: true, mode: 0o700 })
       const fault = (error: unknown): void => log.error('the plugins could not be looked at', error)
-      watching = watchPlugins({ folders: () => roots.map(({ folder }) => folder), look: set.look, fault })
+      watching = watchPlugins({ roots: () => roots, look: set.look, fault })
       await set.settled()
     },
     definitions: () =>

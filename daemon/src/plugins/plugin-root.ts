@@ -1,9 +1,9 @@
 /** A folder in which plugins lie. */
 export type PluginRoot = {
   readonly folder: string
-  /** Other packages lie there as well, so that what does not say it is a plugin is passed over. */
-  readonly isShared?: boolean
+  /** Present where other packages lie there as well: these are not looked at, and of the rest what does not say it is a plugin is passed over. */
+  readonly except?: ReadonlySet<string>
 }
 
-/** Folders that hold plugins, and where each lies. */
+/** A folder that may hold a plugin, and where it lies. */
 export type PluginPlace = { readonly root: PluginRoot; readonly folder: string }

@@ -2,7 +2,6 @@ import { lstat, readFile, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Failure } from '@codegen/protocol/failure'
 import { limits } from '#limits'
-import { parseManifest } from '#plugin-process/manifest'
 import { tryPlugin, withdraw } from './installed-plugin.ts'
 import type { InstalledPlugin, PluginParts } from './installed-plugin.ts'
 import { lookAtFolder, whyNotPrivate } from './plugin-folder.ts'
@@ -105,28 +104,32 @@ function newPlugin(folder: string): InstalledPlugin {
   return { folder, stamp: undefined, manifest: undefined, state: 'asks', problem: undefined, serving: undefined }
 }
 
-/** Sub-folders, and links, which are refused by name. Of a shared root those that say they are plugins. */
+/** Sub-folders, and links, which are refused by name. */
 async function placesIn(root: PluginRoot): Promise<PluginPlace[]> {
-  const entries = await readdir(root.folder, { withFileTypes: true }).catch(() => [])
-  const wanted = entries.filter(
-    (entry) => !entry.name.startsWith('.') && (entry.isDirectory() || (entry.isSymbolicLink() && !root.isShared)),
-  )
-  const names = wanted.map(({ name }) => name).toSorted((a, b) => (a < b ? -1 : 1))
-  const places = names.map((name) => ({ root, folder: join(root.folder, name) }))
-  const own = await Promise.all(places.map(async (place) => !root.isShared || isPlugin(place.folder)))
-  return places.filter((_place, index) => own[index]).slice(0, limits.pluginsMax)
+  const { folder, except } = root
+  const entries = await readdir(folder, { withFileTypes: true }).catch(() => [])
+  const names = entries
+    .filter((entry) => !entry.name.startsWith('.') && (entry.isDirectory() || entry.isSymbolicLink()))
+    .map(({ name }) => name)
+    .toSorted((a, b) => (a < b ? -1 : 1))
+  const wanted = except === undefined ? names : await pluginsAmong(folder, names, except)
+  return wanted.slice(0, limits.pluginsMax).map((name) => ({ root, folder: join(folder, name) }))
 }
 
-/** A package of others that says it is a plugin. What comes with CodeGen is loaded by codegend itself. */
-async function isPlugin(folder: string): Promise<boolean> {
-  const text = await readFile(join(folder, 'package.json'), 'utf8').catch(() => '')
-  try {
-    const manifest = parseManifest(text)
-    return manifest !== undefined && !manifest.name.startsWith('@codegen/')
-  } catch {
-    // It says so, and is wrong about it.
-    return text.includes('"codegen"')
-  }
+/** Of packages side by side those that say they are plugins. */
+async function pluginsAmong(
+  folder: string,
+  names: readonly string[],
+  except: ReadonlySet<string>,
+): Promise<readonly string[]> {
+  const said = await Promise.all(
+    names.map(async (name) => {
+      if (except.has(name)) return false
+      const text = await readFile(join(folder, name, 'package.json'), 'utf8').catch(() => '')
+      return text.includes('"codegen"')
+    }),
+  )
+  return names.filter((_name, index) => said[index])
 }
 
 async function whyRootIsRefused(root: string): Promise<string | undefined> {

@@ -1,8 +1,9 @@
 import { existsSync } from 'node:fs'
-import { basename } from 'node:path'
+import { basename, dirname } from 'node:path'
 import { watch } from 'chokidar'
 import type { FSWatcher } from 'chokidar'
 import { limits } from '#limits'
+import type { PluginRoot } from './plugin-root.ts'
 
 /** Looks at folders whenever something in them may have changed. */
 export type PluginWatch = {
@@ -14,7 +15,7 @@ export type PluginWatch = {
 
 export type WatchOptions = {
   /** What to watch; may be others each time. They need not be there yet. */
-  folders(): readonly string[]
+  roots(): readonly PluginRoot[]
   /** One at a time. */
   look(): Promise<void>
   fault(error: unknown): void
@@ -24,11 +25,11 @@ export type WatchOptions = {
  * Has `look` called soon after anything below the folders changed, and every limits.pluginLookMs besides: that finds what no watch tells of, such as a folder that comes
  * late, what lies in node_modules, and everything where the system has no more watches to give.
  */
-export function watchPlugins({ folders, look, fault }: WatchOptions): PluginWatch {
+export function watchPlugins({ roots, look, fault }: WatchOptions): PluginWatch {
   let timer: NodeJS.Timeout | undefined
   let [dueAt, looking, stopped] = [Infinity, false, false]
   const watched = new Set<string>()
-  const watcher = openWatcher(() => lookAgain(gatherMs), fault)
+  const watcher = openWatcher({ roots, fault, changed: () => lookAgain(gatherMs) })
   // One that was removed is watched anew when it is there again.
   watcher.on('unlinkDir', (folder) => watched.delete(folder))
   watchAll()
@@ -36,7 +37,7 @@ export function watchPlugins({ folders, look, fault }: WatchOptions): PluginWatc
   everyNowAndThen.unref()
 
   function watchAll(): void {
-    const wanted = folders()
+    const wanted = roots().map(({ folder }) => folder)
     for (const folder of watched) {
       if (wanted.includes(folder)) continue
       watched.delete(folder)
@@ -82,13 +83,18 @@ export function watchPlugins({ folders, look, fault }: WatchOptions): PluginWatc
 /** Changes come in crowds; one look does for those that come together. */
 const gatherMs = 10
 
-function openWatcher(changed: () => void, fault: (error: unknown) => void): FSWatcher {
+type WatcherOptions = Pick<WatchOptions, 'roots' | 'fault'> & { changed(): void }
+
+function openWatcher({ roots, fault, changed }: WatcherOptions): FSWatcher {
   let hasFailed = false
+  const isPassedOver = (path: string): boolean =>
+    basename(path) === 'node_modules' ||
+    roots().some(({ folder, except }) => dirname(path) === folder && except?.has(basename(path)))
   const watcher = watch([], {
     ignoreInitial: true,
     followSymlinks: false,
     atomic: false,
-    ignored: (path) => basename(path) === 'node_modules',
+    ignored: isPassedOver,
     depth: limits.pluginWatchDepthMax,
   })
   watcher.on('all', changed)
