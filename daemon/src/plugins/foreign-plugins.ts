@@ -8,6 +8,7 @@ import type { Log } from '#log'
 import { limits } from '#limits'
 import type { ForeignTools, LoadedTool } from './host.ts'
 import { keptIn } from './installed-plugin.ts'
+import { openKeptCopies } from './kept-copies.ts'
 import type { InstalledPlugin } from './installed-plugin.ts'
 import { toListedPlugin } from './listed-plugin.ts'
 import type { ListedPlugin } from './listed-plugin.ts'
@@ -58,7 +59,9 @@ export function createForeignPlugins(options: ForeignPluginsOptions): ForeignPlu
   const roots = [{ folder: root }, ...otherRoots]
   const consent = openPluginConsent(join(home, 'plugins.json'), log)
   let watching: PluginWatch | undefined
-  const parts = { home, environment, consent, log, changed: options.toolsChanged }
+  let pruning: NodeJS.Timeout | undefined
+  const copies = openKeptCopies(keptIn(home))
+  const parts = { home, environment, consent, copies, log, changed: options.toolsChanged }
   const set = createPluginSet({
     ...parts,
     roots: () => roots,
@@ -71,6 +74,14 @@ export function createForeignPlugins(options: ForeignPluginsOptions): ForeignPlu
       const fault = (error: unknown): void => log.error('the plugins could not be looked at', error)
       watching = watchPlugins({ roots: () => roots, look: set.look, fault })
       await set.settled()
+      const prune = (): void => {
+        set
+          .folders()
+          .then((folders) => copies.prune(folders, Date.now()))
+          .catch((error: unknown) => log.error('old copies of plugins stay', error))
+      }
+      prune()
+      pruning = setInterval(prune, limits.pluginCopyKeptMs).unref()
     },
     definitions: () =>
       set
@@ -81,6 +92,7 @@ export function createForeignPlugins(options: ForeignPluginsOptions): ForeignPlu
     list: () => set.all().map(toListedPlugin),
     ...toOwnersWays(set, consent, root),
     stop() {
+      clearInterval(pruning)
       watching?.stop().catch((error: unknown) => log.error('the watch of the plugins did not end', error))
       for (const { serving } of set.all()) serving?.cancel()
     },

@@ -15,6 +15,8 @@ export type PluginSet = {
   look(): Promise<void>
   /** A look, and the end of all that is being tried. */
   settled(): Promise<void>
+  /** Every folder that is there now, tried or not. */
+  folders(): Promise<string[]>
 }
 
 export type PluginSetOptions = Omit<PluginParts, 'conflictOf'> & {
@@ -25,7 +27,7 @@ export type PluginSetOptions = Omit<PluginParts, 'conflictOf'> & {
 }
 
 export function createPluginSet(options: PluginSetOptions): PluginSet {
-  const { roots, unsettled, log } = options
+  const { roots, unsettled } = options
   const plugins = new Map<string, InstalledPlugin>()
   const trying = new Map<InstalledPlugin, Promise<void>>()
   const parts: PluginParts = { ...options, conflictOf: (...wish) => findConflict(plugins, ...wish) }
@@ -37,14 +39,14 @@ export function createPluginSet(options: PluginSetOptions): PluginSet {
   }
 
   async function lookNow(): Promise<void> {
-    const places = (await Promise.all(roots().map(placesIn))).flat()
-    const folders = new Set(places.map(({ folder }) => folder))
+    const found = await placesBelow(roots())
+    const folders = new Set(found.map(({ folder }) => folder))
     for (const [folder, plugin] of plugins) {
       if (folders.has(folder)) continue
       plugins.delete(folder)
       withdraw(plugin, parts)
     }
-    await Promise.all(places.map(lookAt))
+    await Promise.all(found.map(lookAt))
   }
 
   async function lookAt({ root, folder }: PluginPlace): Promise<void> {
@@ -62,16 +64,9 @@ export function createPluginSet(options: PluginSetOptions): PluginSet {
       trying.set(plugin, tried)
     } catch (error) {
       if (!(error instanceof Failure)) throw error
-      refuse(plugin, error)
+      plugins.set(folder, plugin)
+      refuse(plugin, error, parts)
     }
-  }
-
-  /** What others can write to is not run, not even as it was before. */
-  function refuse(plugin: InstalledPlugin, { message }: Failure): void {
-    plugins.set(plugin.folder, plugin)
-    if (plugin.problem !== message) log.warn('a plugin is refused', { plugin: plugin.folder, reason: message })
-    Object.assign(plugin, { state: 'refused', problem: message, stamp: undefined })
-    withdraw(plugin, parts)
   }
 
   return {
@@ -82,7 +77,15 @@ export function createPluginSet(options: PluginSetOptions): PluginSet {
       await look()
       await Promise.all(trying.values())
     },
+    folders: async () => (await placesBelow(roots())).map(({ folder }) => folder),
   }
+}
+
+/** What others can write to is not run, not even as it was before. */
+function refuse(plugin: InstalledPlugin, { message }: Failure, parts: PluginParts): void {
+  if (plugin.problem !== message) parts.log.warn('a plugin is refused', { plugin: plugin.folder, reason: message })
+  Object.assign(plugin, { state: 'refused', problem: message, stamp: undefined })
+  withdraw(plugin, parts)
 }
 
 /** A name is that of one plugin, and of one tool. Who serves first has it. */
@@ -102,6 +105,10 @@ function findConflict(
 
 function newPlugin(folder: string): InstalledPlugin {
   return { folder, stamp: undefined, manifest: undefined, state: 'asks', problem: undefined, serving: undefined }
+}
+
+async function placesBelow(roots: readonly PluginRoot[]): Promise<PluginPlace[]> {
+  return (await Promise.all(roots.map(placesIn))).flat()
 }
 
 /** Sub-folders, and links, which are refused by name. */
