@@ -10,8 +10,9 @@ import { findMeans } from '#sandbox/means'
 import type { Means } from '#sandbox/means'
 import type { PluginConsent } from './plugin-consent.ts'
 import { chooseContainment, refuseWithoutSandbox } from './choose-containment.ts'
+import type { KeptCopies } from './kept-copies.ts'
 import { keepCopy } from './plugin-folder.ts'
-import type { FolderLook } from './plugin-folder.ts'
+import type { FolderLook, KeptCopy } from './plugin-folder.ts'
 import { openVersion } from './plugin-version.ts'
 import type { PluginVersion } from './plugin-version.ts'
 import { refuseNativeCode } from './refuse-native-code.ts'
@@ -25,6 +26,7 @@ export type PluginParts = {
   /** Where there is no sandbox no plugin is started. */
   readonly requireSandbox: boolean
   readonly consent: PluginConsent
+  readonly copies: KeptCopies
   readonly log: Log
   /** Why a plugin may not offer these tools beside the others, if so. */
   conflictOf(plugin: InstalledPlugin, tools: readonly string[]): string | undefined
@@ -51,26 +53,20 @@ export type PluginState = 'serves' | 'asks' | 'disabled' | 'refused' | 'broken' 
 
 /** Tries what is in a plugin's folder now, and swaps it in where it is good; otherwise the last good version serves on. Never fails. */
 export async function tryPlugin(plugin: InstalledPlugin, look: FolderLook, parts: PluginParts): Promise<void> {
-  const { folder } = plugin
   plugin.stamp = look.stamp
   try {
-    const text = await readFile(join(folder, 'package.json'), 'utf8').catch(() => '{}')
-    const manifest = parseManifest(text)
-    if (!manifest) throw new Failure('plugin.refused', 'It has no package.json with a "codegen" field.')
-    const means = await findMeans(parts.environment['PATH'])
-    plugin.manifest = manifest
-    plugin.containment = chooseContainment(manifest, means.sandbox, parts.requireSandbox)
-    refuseWithoutSandbox(plugin.containment, means.sandbox)
-    if (manifest.made.kind === 'module') refuseNativeCode(look.files)
-    const state = nextState(plugin, manifest, parts.consent)
-    if (state === 'serves') return await serve(plugin, { manifest, look, means }, parts)
+    const state = await tryNewest(plugin, look, parts)
     settle(plugin, state)
     if (state === 'disabled') withdraw(plugin, parts)
   } catch (error) {
     const refused = error instanceof Failure && error.code === 'plugin.refused'
     settle(plugin, refused ? 'refused' : 'broken', toSentence(error))
-    parts.log.warn('a plugin was not loaded', { plugin: folder, reason: plugin.problem })
+    parts.log.warn('a plugin was not loaded', { plugin: plugin.folder, reason: plugin.problem })
   }
+  if (plugin.serving === undefined && (plugin.state === 'asks' || plugin.state === 'broken'))
+    await serveLastGood(plugin, parts).catch((error: unknown) => {
+      parts.log.warn('the last good version cannot be served', { plugin: plugin.folder, reason: toSentence(error) })
+    })
 }
 
 /** Offers nothing of it any more. Its calls are finished. */
@@ -87,11 +83,20 @@ export function keptIn(home: string): string {
   return join(home, 'cache', 'plugins')
 }
 
-function nextState(
-  { containment }: InstalledPlugin,
-  manifest: Manifest,
-  consent: PluginConsent,
-): 'serves' | 'asks' | 'disabled' {
+/** What holds a plugin here. */
+type Held = { readonly means: Means; readonly containment: Containment }
+
+async function findHold(manifest: Manifest, { environment, requireSandbox }: PluginParts): Promise<Held> {
+  const means = await findMeans(environment['PATH'])
+  return { means, containment: chooseContainment(manifest, means.sandbox, requireSandbox) }
+}
+
+function refuseUnheld({ means, containment }: Held, { made }: Manifest, files: readonly string[]): void {
+  refuseWithoutSandbox(containment, means.sandbox)
+  if (made.kind === 'module') refuseNativeCode(files)
+}
+
+function nextState(manifest: Manifest, { containment }: Held, consent: PluginConsent): 'serves' | 'asks' | 'disabled' {
   if (consent.isDisabled(manifest.name)) return 'disabled'
   return consent.isAllowed(manifest, containment) ? 'serves' : 'asks'
 }
@@ -101,26 +106,54 @@ function settle(plugin: InstalledPlugin, state: PluginState, problem?: string): 
   plugin.problem = problem
 }
 
-async function serve(
+async function tryNewest(
   plugin: InstalledPlugin,
-  found: { manifest: Manifest; look: FolderLook; means: Means },
+  look: FolderLook,
   parts: PluginParts,
-): Promise<void> {
-  const { manifest, look, means } = found
+): Promise<'serves' | 'asks' | 'disabled'> {
+  const manifest = await loadManifest(plugin.folder)
+  const held = await findHold(manifest, parts)
+  plugin.manifest = manifest
+  plugin.containment = held.containment
+  refuseUnheld(held, manifest, look.files)
+  const state = nextState(manifest, held, parts.consent)
+  if (state !== 'serves') return state
+  const copy = await keepCopy(plugin.folder, look.files, keptIn(parts.home))
+  if (plugin.state !== 'serves' || plugin.serving?.digest !== copy.digest)
+    await serve(plugin, { manifest, copy, held }, parts)
+  return 'serves'
+}
+
+/** What served before codegend was started, where its owner's yes still covers it. */
+async function serveLastGood(plugin: InstalledPlugin, parts: PluginParts): Promise<void> {
+  const digest = await parts.copies.lastGood(plugin.folder)
+  if (digest === undefined) return
+  const folder = join(keptIn(parts.home), digest)
+  const manifest = await loadManifest(folder)
+  const held = await findHold(manifest, parts)
+  refuseWithoutSandbox(held.containment, held.means.sandbox)
+  if (nextState(manifest, held, parts.consent) === 'serves')
+    await serve(plugin, { manifest, copy: { folder, digest }, held }, parts)
+}
+
+async function loadManifest(folder: string): Promise<Manifest> {
+  const text = await readFile(join(folder, 'package.json'), 'utf8').catch(() => '{}')
+  const manifest = parseManifest(text)
+  if (manifest) return manifest
+  throw new Failure('plugin.refused', 'It has no package.json with a "codegen" field.')
+}
+
+type Version = { readonly manifest: Manifest; readonly copy: KeptCopy; readonly held: Held }
+
+/** Swaps a version in that is found good. */
+async function serve(plugin: InstalledPlugin, { manifest, copy, held }: Version, parts: PluginParts): Promise<void> {
   const { home, log } = parts
-  const { folder, digest } = await keepCopy(plugin.folder, look.files, keptIn(home))
-  if (plugin.state === 'serves' && plugin.serving?.digest === digest) return
+  const { folder, digest } = copy
   const dataDir = join(home, 'data', manifest.name.replaceAll('/', '__'))
-  const program = toRunnerProgram({
-    manifest,
-    folder,
-    dataDir,
-    environment: toEnvironment(manifest, parts.environment),
-    containment: plugin.containment,
-    means,
-    home,
-    path: parts.environment['PATH'],
-  })
+  const { means, containment } = held
+  const environment = toEnvironment(manifest, parts.environment)
+  const path = parts.environment['PATH']
+  const program = toRunnerProgram({ manifest, folder, dataDir, environment, containment, means, home, path })
   const { tools, running } = await describePlugin(program)
   const conflict = parts.conflictOf(
     plugin,
@@ -136,8 +169,10 @@ async function serve(
   }
   const before = plugin.serving
   plugin.serving = openVersion({ program, digest, tools, first: running, gaveUp, log })
-  settle(plugin, 'serves')
   before?.stop()
+  await parts.copies
+    .noteGood(plugin.folder, digest)
+    .catch((error: unknown) => log.error('the last good version is not on record', error))
   log.info('a plugin serves', { plugin: manifest.name, version: manifest.version, digest })
   parts.changed()
 }
