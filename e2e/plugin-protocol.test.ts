@@ -34,6 +34,6 @@ test('the page names every message there is, and none there is not', (t) => {
   const messages = ['RunnerMethods', 'ContextMethods', 'RunnerNews'].flatMap(named)
   const rows = [...page.matchAll(/^\| `([\w/]+)` \|/gm)].map(([, name]) => name)
   t.ok(messages.length > 15)
-  t.strictSame(rows.toSorted(), messages.toSorted())
+  t.same(new Set(rows), new Set(messages))
   t.end()
 })

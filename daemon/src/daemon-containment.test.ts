@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, writeFileSync, existsSync, chmodSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createServer } from 'node:http'
@@ -162,6 +162,7 @@ return {'text': '', 'structured': {
     'root': say(lambda: write('/here')),
     'scratch': say(lambda: write('/tmp/here')),
     'connected': say(connect),
+    'socket': os.path.exists(parameters.get('socket', '')),
     'environment': sorted(set(os.environ) - {'LC_CTYPE'}),
     'processes': len([name for name in os.listdir('/proc') if name.isdigit()]),
     'user': os.geteuid(),
@@ -212,12 +213,22 @@ test(
   'the folder of codegend stays hidden from a plugin that may read, or write, everything above it',
   { skip },
   async (t) => {
-    const place = newPlace(t)
+    const elsewhere = mkdtempSync('/tmp/codegend-socket-')
+    t.teardown(() => rmSync(elsewhere, { recursive: true, force: true }))
+    const { environment, ...folders } = newPlace(t)
+    const place = { ...folders, environment: { ...environment, CODEGEN_SOCKET: join(elsewhere, 's') } }
     const plugin = onePythonTool('Look', looker, { read: ['/'], write: [dirname(place.home)] })
     const side = await startWithPlugins(t, { looker: plugin }, place)
+    t.ok(existsSync(join(elsewhere, 's')))
     writeFileSync(join(place.project, 'near'), 'near')
     t.match(await allowPlugin(side, 'looker'), { state: 'serves' })
-    const parameters = { home: place.home, secret: '/etc/hostname', near: join(place.project, 'near'), port: 9 }
+    const parameters = {
+      home: place.home,
+      secret: '/etc/hostname',
+      near: join(place.project, 'near'),
+      port: 9,
+      socket: join(elsewhere, 's'),
+    }
     const { structured } = await callTool(side, 'Look', parameters)
     t.match(structured, {
       home: ['cache', 'data'],
@@ -225,6 +236,7 @@ test(
       near: 'near',
       data: 'made',
       root: 'OSError',
+      socket: false,
     })
   },
 )
@@ -425,6 +437,22 @@ test('a manifest names a module or a command, one of the two, and a program that
     state: 'broken',
     problem: /no-such-program is not in /,
   })
+})
+
+test('what keeps too many files is ended, and told where', async (t) => {
+  const keeper = oneTool(
+    'Keep',
+    `const { writeFileSync } = await import('node:fs')
+    for (let made = 0; made <= 20_000; made++) {
+      writeFileSync(context.dataDir + '/' + made, '')
+      if (made % 100 === 0) await new Promise(setImmediate)
+    }
+    await new Promise((resolve) => setTimeout(resolve, 60_000))`,
+  )
+  const side = await startWithPlugins(t, { keeper })
+  await allowPlugin(side, 'keeper')
+  const message = new RegExp(`it keeps more than 20000 files in ${join(side.home, 'data', 'keeper')}`)
+  t.match(await callTool(side, 'Keep'), { status: 'error', error: { code: 'tool.failed', message } })
 })
 
 test('a tree of processes is the same by /proc and by ps', async (t) => {

@@ -1,13 +1,4 @@
-import {
-  cpSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, symlinkSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import type { Test } from 'tap'
 import { startTestMaestro } from '#link/test-maestro'
@@ -45,13 +36,6 @@ export function dropPlugin({ home }: Place, name: string, { codegen, files }: Te
     writeFileSync(join(half, file), text, { mode: 0o600 })
   }
   renameSync(half, join(home, 'plugins', name))
-}
-
-/** The same from a folder. */
-export function dropFolder(place: Place, name: string, folder: string): void {
-  const half = mkdtempSync(join(place.home, 'half-'))
-  cpSync(folder, half, { recursive: true, filter: (file) => !file.endsWith('.test.ts') })
-  renameSync(half, join(place.home, 'plugins', name))
 }
 
 /** A module with one tool, whose `run(parameters, context)` has this body. */

@@ -6,6 +6,7 @@ import { limits } from '#limits'
 import { findProgram } from '#sandbox/find-program'
 import type { Means } from '#sandbox/means'
 import { toSandboxArguments } from '#sandbox/sandbox-arguments'
+import type { SandboxView } from '#sandbox/sandbox-arguments'
 import type { Containment, Manifest } from './manifest.ts'
 
 /** Which plugin to run and where, and what is to hold it. */
@@ -18,8 +19,8 @@ export type ContainedPlugin = {
   readonly environment: Readonly<Record<string, string>>
   readonly containment: Containment
   readonly means: Means
-  /** Real path of CODEGEN_HOME. */
-  readonly home: string
+  /** Folders of codegend's own, which stay hidden although a folder above them is asked for. */
+  readonly hidden: readonly string[]
   /** Where programs are looked for. */
   readonly path: string | undefined
 }
@@ -97,15 +98,15 @@ function toBounds({ means: { prlimit }, containment }: ContainedPlugin): string[
   return [prlimit, writable, `--fsize=${megabytes(limits.pluginFileMbMax)}`, '--core=0:0', ...threads, '--']
 }
 
-/** CODEGEN_HOME stays hidden although a folder above it is asked for: what decides over plugins lies there. */
-function toView({ manifest, folder, dataDir, home }: ContainedPlugin) {
+function toView({ manifest, folder, dataDir, hidden }: ContainedPlugin): SandboxView {
   const { made, permissions } = manifest
   const [reads, writes] = [placesOf(permissions.read), placesOf(permissions.write)]
-  const isAbove = (place: string): boolean => `${home}/`.startsWith(place.endsWith('/') ? place : `${place}/`)
+  const isAbove = (place: string, below: string): boolean =>
+    `${below}/`.startsWith(place.endsWith('/') ? place : `${place}/`)
   return {
     readable: [...reads, ...(made.kind === 'module' ? [installation] : []), process.execPath, folder],
     writable: [...writes, dataDir],
-    hidden: [...reads, ...writes].some(isAbove) ? [home] : [],
+    hidden: hidden.filter((below) => [...reads, ...writes].some((place) => isAbove(place, below))),
     cwd: folder,
   }
 }

@@ -1,6 +1,8 @@
+import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { Failure } from '@codegen/protocol/failure'
+import { findSocketPath } from '@codegen/protocol/socket-path'
 import type { Log } from '#log'
 import { toRunnerProgram } from '#plugin-process/runner-process'
 import { describePlugin } from './describe-plugin.ts'
@@ -152,8 +154,9 @@ async function serve(plugin: InstalledPlugin, { manifest, copy, held }: Version,
   const dataDir = join(home, 'data', manifest.name.replaceAll('/', '__'))
   const { means, containment } = held
   const environment = toEnvironment(manifest, parts.environment)
+  const hidden = codegendsOwn(parts)
   const path = parts.environment['PATH']
-  const program = toRunnerProgram({ manifest, folder, dataDir, environment, containment, means, home, path })
+  const program = toRunnerProgram({ manifest, folder, dataDir, environment, containment, means, hidden, path })
   const { tools, running } = await describePlugin(program)
   const conflict = parts.conflictOf(
     plugin,
@@ -175,6 +178,12 @@ async function serve(plugin: InstalledPlugin, { manifest, copy, held }: Version,
     .catch((error: unknown) => log.error('the last good version is not on record', error))
   log.info('a plugin serves', { plugin: manifest.name, version: manifest.version, digest })
   parts.changed()
+}
+
+/** What decides over plugins, and the socket by which codegend is told what to do. */
+function codegendsOwn({ home, environment }: PluginParts): string[] {
+  const socket = findSocketPath(environment, environment['HOME'] ?? '')
+  return [home, dirname(socket.path)].filter((folder) => existsSync(folder))
 }
 
 function toEnvironment({ permissions }: Manifest, environment: PluginParts['environment']): Record<string, string> {
