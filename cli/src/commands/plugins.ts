@@ -70,7 +70,7 @@ function showPlugins(
     if (has(json)) for (const plugin of found) terminal.print(toJsonLine(plugin))
     else {
       if (found.length > 0) terminal.print(renderTable(found.map(toRow), terminal.columns))
-      for (const line of found.flatMap(toLines)) terminal.print(line)
+      for (const line of found.flatMap(toLines)) terminal.print(`${line}\n`)
     }
     return exitCodes.done
   })
