@@ -28,11 +28,14 @@ export type Client = {
   shutdown(): Promise<Result<'daemon/shutdown'>>
   /** Runs one tool. Aborting `signal` cancels it. */
   callTool(parameters: Parameters<'tools/call'>, signal: AbortSignal): Promise<Result<'tools/call'>>
-  listTools(): Promise<Result<'tools/list'>['tools']>
-  listPlugins(): Promise<Plugin[]>
-  allowPlugin(name: string, options: { unconfined?: boolean }): Promise<Plugin>
-  enablePlugin(name: string): Promise<Plugin>
-  disablePlugin(name: string): Promise<Plugin>
+  /** What there is for whoever works in `cwd`. */
+  listTools(cwd: string): Promise<Result<'tools/list'>['tools']>
+  listPlugins(cwd: string): Promise<Result<'plugins/list'>>
+  allowPlugin(name: string, options: { cwd: string; unconfined?: boolean }): Promise<Plugin>
+  enablePlugin(name: string, cwd: string): Promise<Plugin>
+  disablePlugin(name: string, cwd: string): Promise<Plugin>
+  trustProject(cwd: string): Promise<Result<'plugins/trust'>>
+  untrustProject(cwd: string): Promise<Result<'plugins/untrust'>>
   /** Resolves when the connection has ended, from whichever side. */
   readonly closed: Promise<Failure>
   close(): void
@@ -44,6 +47,7 @@ export type ClientEvents = {
   finished?(outcome: Notifications['run/finished']): void
   toolOutput?(output: Notifications['tools/output']): void
   logLine?(line: Notifications['logs/line']): void
+  toolsChanged?(): void
   /** After everything that came in one piece: the moment to write. */
   settled?(): void
   /** How a question ended, before the signal of this client's own voids it. */
@@ -116,11 +120,13 @@ function toMethods(peer: Peer<DaemonMethods>, introduced: Promise<unknown>): Omi
     tailLogs: (parameters) => ask('logs/tail', parameters),
     shutdown: () => peer.request('daemon/shutdown', {}),
     callTool: (parameters, signal) => ask('tools/call', parameters, { timeoutMs: Infinity, signal }),
-    listPlugins: async () => (await ask('plugins/list', {})).plugins,
+    listPlugins: (cwd) => ask('plugins/list', { cwd }),
     allowPlugin: async (name, options) => (await ask('plugins/allow', { name, ...options })).plugin,
-    enablePlugin: async (name) => (await ask('plugins/enable', { name })).plugin,
-    disablePlugin: async (name) => (await ask('plugins/disable', { name })).plugin,
-    listTools: async () => (await ask('tools/list', {})).tools,
+    enablePlugin: async (name, cwd) => (await ask('plugins/enable', { name, cwd })).plugin,
+    disablePlugin: async (name, cwd) => (await ask('plugins/disable', { name, cwd })).plugin,
+    trustProject: (cwd) => ask('plugins/trust', { cwd }),
+    untrustProject: (cwd) => ask('plugins/untrust', { cwd }),
+    listTools: async (cwd) => (await ask('tools/list', { cwd })).tools,
   }
 }
 
@@ -135,6 +141,7 @@ function toReceived({
   finished,
   logLine,
   toolOutput,
+  toolsChanged,
   questionResolved,
   question,
 }: ClientEvents): Pick<PeerOptions, 'methods' | 'notifications'> {
@@ -148,6 +155,7 @@ function toReceived({
     'tools/output'(news) {
       if (isToolOutput(news)) toolOutput?.(news)
     },
+    'tools/changed': () => toolsChanged?.(),
     'approval/resolved'(news) {
       if (isResolution(news)) questionResolved?.(news)
     },

@@ -74,7 +74,8 @@ export async function startDaemon(environment: Environment, { takesOver = false 
   // No client is served before this turn of the event loop has ended.
   const maestro = given ? undefined : startPrivateMaestro({ home, environment: config.maestroEnvironment, log })
   try {
-    parts = compose({ config, target, home, socketPath, version, log, maestro, traces })
+    const toolsChanged = server.announceTools
+    parts = compose({ config, target, home, socketPath, version, log, maestro, traces, toolsChanged })
   } catch (error) {
     await server.close()
     await maestro?.stop()
@@ -135,7 +136,7 @@ function toLateDaemon(find: () => Parts['daemon'] | undefined): Parts['daemon'] 
   }
   return {
     status: () => parts().status(),
-    tools: () => parts().tools(),
+    tools: (cwd) => parts().tools(cwd),
     callTool: async (...wish) => parts().callTool(...wish),
     doctor: async (signal) => parts().doctor(signal),
     startRun: async (...wish) => parts().startRun(...wish),
@@ -147,9 +148,12 @@ function toLateDaemon(find: () => Parts['daemon'] | undefined): Parts['daemon'] 
     plugins: {
       list: () => parts().plugins.list(),
       allow: async (...wish) => parts().plugins.allow(...wish),
-      enable: async (name) => parts().plugins.enable(name),
-      disable: async (name) => parts().plugins.disable(name),
+      enable: async (...wish) => parts().plugins.enable(...wish),
+      disable: async (...wish) => parts().plugins.disable(...wish),
       reload: async () => parts().plugins.reload(),
+      trust: async (cwd) => parts().plugins.trust(cwd),
+      untrust: async (cwd) => parts().plugins.untrust(cwd),
+      untrusted: async (cwd) => parts().plugins.untrusted(cwd),
     },
     approvals: {
       list: () => parts().approvals.list(),

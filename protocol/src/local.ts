@@ -12,8 +12,17 @@ import {
   RunEventNotification,
   RunFinishedNotification,
   ToolOutputNotification,
+  ToolsChangedNotification,
 } from '#local/notifications'
-import { PluginsAllow, PluginsDisable, PluginsEnable, PluginsList, PluginsReload } from '#local/plugins'
+import {
+  PluginsAllow,
+  PluginsDisable,
+  PluginsEnable,
+  PluginsList,
+  PluginsReload,
+  PluginsTrust,
+  PluginsUntrust,
+} from '#local/plugins'
 import { RunAttach, RunCancel, RunDetach, RunGet, RunInputMethod, RunList, RunStart } from '#local/run'
 import { ToolsCall, ToolsList } from '#local/tools'
 
@@ -43,6 +52,8 @@ export const daemonMethods = [
   PluginsEnable,
   PluginsDisable,
   PluginsReload,
+  PluginsTrust,
+  PluginsUntrust,
   ApprovalList,
   ApprovalRespond,
 ] as const
@@ -60,6 +71,7 @@ export const notifications = [
   CancelRequestNotification,
   LogLineNotification,
   ToolOutputNotification,
+  ToolsChangedNotification,
 ] as const
 export type Notifications = {
   [N in (typeof notifications)[number] as N['method']]: Static<N['parameters']>

@@ -1,19 +1,32 @@
 import { Failure } from '@codegen/protocol/failure'
 import type { Containment, Manifest } from '#plugin-process/manifest'
-import type { SandboxLook } from '#sandbox/means'
+import { findMeans } from '#sandbox/means'
+import type { Means } from '#sandbox/means'
+import { refuseNativeCode } from './refuse-native-code.ts'
 
-/** What is to hold a plugin: the most there is, or the sandbox that its owner asked for. */
-export function chooseContainment(
-  { made }: Pick<Manifest, 'made'>,
-  sandbox: SandboxLook,
-  requireSandbox: boolean,
-): Containment {
-  if (sandbox.kind === 'works' || requireSandbox) return 'sandbox'
-  return made.kind === 'module' ? 'permissions' : 'none'
+/** What holds a plugin on this machine, and what there is to do it with. */
+export type Held = { readonly containment: Containment; readonly means: Means }
+
+export type HoldOptions = {
+  readonly environment: Readonly<Record<string, string | undefined>>
+  readonly requireSandbox: boolean
 }
 
-/** Fails with plugin.refused where there is none to hold what one was asked for. */
-export function refuseWithoutSandbox(containment: Containment, sandbox: SandboxLook): void {
+/** The most there is to hold a plugin, or the sandbox that its owner asked for. */
+export async function findHold({ made }: Manifest, { environment, requireSandbox }: HoldOptions): Promise<Held> {
+  const means = await findMeans(environment['PATH'])
+  if (means.sandbox.kind === 'works' || requireSandbox) return { means, containment: 'sandbox' }
+  return { means, containment: made.kind === 'module' ? 'permissions' : 'none' }
+}
+
+/** Fails with plugin.refused where what is to hold a plugin is not there, or could not hold what it brings. */
+export function refuseUnheld(held: Held, { made }: Manifest, files: readonly string[]): void {
+  refuseWithoutSandbox(held)
+  if (made.kind === 'module') refuseNativeCode(files)
+}
+
+/** Fails with plugin.refused where a sandbox was asked for and is not there. */
+export function refuseWithoutSandbox({ containment, means: { sandbox } }: Held): void {
   if (containment !== 'sandbox' || sandbox.kind === 'works') return
   throw new Failure(
     'plugin.refused',

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
@@ -8,16 +9,15 @@ import { toRunnerProgram } from '#plugin-process/runner-process'
 import { describePlugin } from './describe-plugin.ts'
 import { parseManifest } from '#plugin-process/manifest'
 import type { Containment, Manifest } from '#plugin-process/manifest'
-import { findMeans } from '#sandbox/means'
-import type { Means } from '#sandbox/means'
-import type { PluginConsent } from './plugin-consent.ts'
-import { chooseContainment, refuseWithoutSandbox } from './choose-containment.ts'
+import type { Asked, PluginConsent } from './plugin-consent.ts'
+import { findHold, refuseUnheld, refuseWithoutSandbox } from './choose-containment.ts'
+import type { Held } from './choose-containment.ts'
 import type { KeptCopies } from './kept-copies.ts'
 import { keepCopy } from './plugin-folder.ts'
 import type { FolderLook, KeptCopy } from './plugin-folder.ts'
+import type { PluginRoot } from './plugin-root.ts'
 import { openVersion } from './plugin-version.ts'
 import type { PluginVersion } from './plugin-version.ts'
-import { refuseNativeCode } from './refuse-native-code.ts'
 
 /** Where things are, and who may be asked. */
 export type PluginParts = {
@@ -38,6 +38,7 @@ export type PluginParts = {
 
 /** A folder in `plugins/`, with the last good version of what is in it. */
 export type InstalledPlugin = {
+  readonly root: PluginRoot
   readonly folder: string
   /** What the folder was when it was last tried. */
   stamp: string | undefined
@@ -85,22 +86,9 @@ export function keptIn(home: string): string {
   return join(home, 'cache', 'plugins')
 }
 
-/** What holds a plugin here. */
-type Held = { readonly means: Means; readonly containment: Containment }
-
-async function findHold(manifest: Manifest, { environment, requireSandbox }: PluginParts): Promise<Held> {
-  const means = await findMeans(environment['PATH'])
-  return { means, containment: chooseContainment(manifest, means.sandbox, requireSandbox) }
-}
-
-function refuseUnheld({ means, containment }: Held, { made }: Manifest, files: readonly string[]): void {
-  refuseWithoutSandbox(containment, means.sandbox)
-  if (made.kind === 'module') refuseNativeCode(files)
-}
-
-function nextState(manifest: Manifest, { containment }: Held, consent: PluginConsent): 'serves' | 'asks' | 'disabled' {
-  if (consent.isDisabled(manifest.name)) return 'disabled'
-  return consent.isAllowed(manifest, containment) ? 'serves' : 'asks'
+function nextState(manifest: Manifest, asked: Asked, consent: PluginConsent): 'serves' | 'asks' | 'disabled' {
+  if (consent.isDisabled(manifest.name, asked.root)) return 'disabled'
+  return consent.isAllowed(manifest, asked) ? 'serves' : 'asks'
 }
 
 function settle(plugin: InstalledPlugin, state: PluginState, problem?: string): void {
@@ -118,7 +106,7 @@ async function tryNewest(
   plugin.manifest = manifest
   plugin.containment = held.containment
   refuseUnheld(held, manifest, look.files)
-  const state = nextState(manifest, held, parts.consent)
+  const state = nextState(manifest, plugin, parts.consent)
   if (state !== 'serves') return state
   const copy = await keepCopy(plugin.folder, look.files, keptIn(parts.home))
   if (plugin.state !== 'serves' || plugin.serving?.digest !== copy.digest)
@@ -133,8 +121,8 @@ async function serveLastGood(plugin: InstalledPlugin, parts: PluginParts): Promi
   const folder = join(keptIn(parts.home), digest)
   const manifest = await loadManifest(folder)
   const held = await findHold(manifest, parts)
-  refuseWithoutSandbox(held.containment, held.means.sandbox)
-  if (nextState(manifest, held, parts.consent) === 'serves')
+  refuseWithoutSandbox(held)
+  if (nextState(manifest, { root: plugin.root, containment: held.containment }, parts.consent) === 'serves')
     await serve(plugin, { manifest, copy: { folder, digest }, held }, parts)
 }
 
@@ -151,7 +139,7 @@ type Version = { readonly manifest: Manifest; readonly copy: KeptCopy; readonly 
 async function serve(plugin: InstalledPlugin, { manifest, copy, held }: Version, parts: PluginParts): Promise<void> {
   const { home, log } = parts
   const { folder, digest } = copy
-  const dataDir = join(home, 'data', manifest.name.replaceAll('/', '__'))
+  const dataDir = join(home, 'data', toDataName(manifest.name, plugin.root))
   const { means, containment } = held
   const environment = toEnvironment(manifest, parts.environment)
   const hidden = codegendsOwn(parts)
@@ -184,6 +172,13 @@ async function serve(plugin: InstalledPlugin, { manifest, copy, held }: Version,
 function codegendsOwn({ home, environment }: PluginParts): string[] {
   const socket = findSocketPath(environment, environment['HOME'] ?? '')
   return [home, dirname(socket.path)].filter((folder) => existsSync(folder))
+}
+
+/** What a project's plugin keeps is not what the owner's own of that name does. */
+function toDataName(name: string, { project }: PluginRoot): string {
+  const plain = name.replaceAll('/', '__')
+  if (project === undefined) return plain
+  return `${plain}@${createHash('sha256').update(project).digest('hex').slice(0, 12)}`
 }
 
 function toEnvironment({ permissions }: Manifest, environment: PluginParts['environment']): Record<string, string> {

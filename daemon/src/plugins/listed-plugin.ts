@@ -14,17 +14,13 @@ export type ListedPlugin = {
   command?: string[]
   /** What is offered of it now, by the last good version. */
   tools: string[]
+  /** The project it comes with. */
+  project?: string
   problem?: string
 }
 
-export function toListedPlugin({
-  folder,
-  manifest,
-  containment,
-  state,
-  problem,
-  serving,
-}: InstalledPlugin): ListedPlugin {
+export function toListedPlugin(plugin: InstalledPlugin): ListedPlugin {
+  const { root, folder, manifest, containment, state, problem, serving } = plugin
   const made = manifest?.made
   return {
     name: manifest?.name ?? folder.slice(folder.lastIndexOf('/') + 1),
@@ -35,6 +31,7 @@ export function toListedPlugin({
     containment,
     ...(made?.kind === 'command' ? { command: [...made.command] } : {}),
     tools: (serving?.tools ?? []).map(({ name }) => name),
+    ...(root.project === undefined ? {} : { project: root.project }),
     ...(problem === undefined ? {} : { problem }),
   }
 }
