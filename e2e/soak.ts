@@ -5,7 +5,7 @@ import { pluginNames } from '#soak/plugins'
 import { judgeFigures, toCounts, toLine, toTable } from '#soak/report'
 import { createSampler } from '#soak/sample'
 import type { Sampler } from '#soak/sample'
-import { noTally, workUntil } from '#soak/work'
+import { noTally, prepare, workUntil } from '#soak/work'
 import type { Tally } from '#soak/work'
 import { createWorld, removeFolder } from '#soak/world'
 import type { World } from '#soak/world'
@@ -59,7 +59,9 @@ async function leave(world: World): Promise<void> {
 
 async function soak(world: World, tally: Tally, options: { minutes: number; warmUp: number; seed: number }) {
   const stop = new AbortController()
-  const working = workUntil({ world, tally, random: createRandom(options.seed), signal: stop.signal })
+  const work = { world, tally, random: createRandom(options.seed), signal: stop.signal }
+  await prepare(work)
+  const working = workUntil(work)
   const failed = working.then(() => undefined)
   await Promise.race([failed, delay(options.warmUp * 60_000)])
   const sampler = createSampler(world)

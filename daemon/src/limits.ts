@@ -212,6 +212,9 @@ export const limits = {
   /** How long a plugin may take to say what its tools are; and, when one of its calls was ended, to show that it is not stuck. */
   pluginDescribeMsMax: 5_000,
   pluginPingMsMax: 1_000,
+  /** One that was late is tried again after so long, each time after twice as long, and so often: the machine may have been busy. */
+  pluginLateRetryMs: 10_000,
+  pluginLateTriesMax: 5,
   /** A process without calls is ended after so long; one whose version was replaced may finish its calls for so long. */
   pluginIdleMs: 60_000,
   pluginLeaveMsMax: 30_000,

@@ -30,10 +30,22 @@ export type Work = {
 
 const sideBySide = 3
 const allowMsMax = 30_000
+/** More than codegend's journal remembers, so that it holds as much from there on. */
+const callsBeforehand = 12_000
 
-/** Installs the plugins, then runs, calls and reloads until the signal. Resolves when all that was begun has ended. */
+/** What is to be over before anything is sampled: the plugins are installed, and the journal holds as many calls as it ever will. */
+export async function prepare({ world }: Work): Promise<void> {
+  await installPlugins(world)
+  const { peer, close } = await openClient(world.home)
+  const wish = { name: 'SteadyEcho', parameters: { text: 'x' }, cwd: world.project, mode: 'auto' as const }
+  for (let number = 0; number < callsBeforehand; number += 1) {
+    await peer.request('tools/call', { ...wish, client_ref: `before-${number}` }, { timeoutMs: 60_000 })
+  }
+  close()
+}
+
+/** Runs, calls and reloads until the signal. Resolves when all that was begun has ended. */
 export async function workUntil(work: Work): Promise<void> {
-  await installPlugins(work.world)
   await Promise.all([
     ...Array.from({ length: sideBySide }, (_, lane) => playRuns(work, lane)),
     callTools(work),

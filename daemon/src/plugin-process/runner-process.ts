@@ -175,7 +175,8 @@ function toBroken(failure: unknown, { manifest, folder }: RunnerPlugin, end: Pro
   const line = /^(\S+:\d+)$/m.exec(said)?.[1] ?? /\((\S+:\d+):\d+\)/.exec(said)?.[1] ?? manifest.main
   const error = /^(?:\w*Error|Error)\b.*$/m.exec(said)?.[0]
   const reason = late ? `it was not ready within ${limits.pluginDescribeMsMax} ms` : (error ?? `it ended (${end.how})`)
-  return new Failure('plugin.broken', `${line}: ${reason.slice(0, 500)}`)
+  const message = `${line}: ${reason.slice(0, 500)}`
+  return new Failure('plugin.broken', message, late ? { retryAfterMs: limits.pluginLateRetryMs } : {})
 }
 
 type Output = { chunk: string; stream: 'stdout' | 'stderr' | 'log' | 'progress' }

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Failure } from '@codegen/protocol/failure'
 import type { Log } from '#log'
+import { limits } from '#limits'
 import { toRunnerProgram } from '#plugin-process/runner-process'
 import { describePlugin } from './describe-plugin.ts'
 import { parseManifest } from '#plugin-process/manifest'
@@ -37,6 +38,8 @@ export type InstalledPlugin = {
   state: PluginState
   /** Why the newest version does not serve. */
   problem: string | undefined
+  /** What was late when it was tried, and how often. */
+  late: { readonly stamp: string; readonly tries: number } | undefined
   serving: PluginVersion | undefined
 }
 
@@ -53,12 +56,24 @@ export async function tryPlugin(plugin: InstalledPlugin, look: FolderLook, parts
   } catch (error) {
     const refused = error instanceof Failure && error.code === 'plugin.refused'
     settle(plugin, refused ? 'refused' : 'broken', toSentence(error))
+    if (error instanceof Failure && error.retryAfterMs !== undefined) tryAgain(plugin, look.stamp, error.retryAfterMs)
     parts.log.warn('a plugin was not loaded', { plugin: plugin.folder, reason: plugin.problem })
   }
   if (plugin.serving === undefined && (plugin.state === 'asks' || plugin.state === 'broken'))
     await serveLastGood(plugin, parts).catch((error: unknown) => {
       parts.log.warn('the last good version cannot be served', { plugin: plugin.folder, reason: toSentence(error) })
     })
+}
+
+/** What was late may only have met a busy machine: a later look finds it as if it had changed. */
+function tryAgain(plugin: InstalledPlugin, stamp: string, afterMs: number): void {
+  const tries = plugin.late?.stamp === stamp ? plugin.late.tries + 1 : 1
+  plugin.late = { stamp, tries }
+  if (tries >= limits.pluginLateTriesMax) return
+  const forget = (): void => {
+    if (plugin.stamp === stamp && plugin.state === 'broken') plugin.stamp = undefined
+  }
+  setTimeout(forget, afterMs * 2 ** (tries - 1)).unref()
 }
 
 /** Offers nothing of it any more. Its calls are finished. */

@@ -104,7 +104,8 @@ function findConflict(
 }
 
 function newPlugin(folder: string): InstalledPlugin {
-  return { folder, stamp: undefined, manifest: undefined, state: 'asks', problem: undefined, serving: undefined }
+  const nothing = { stamp: undefined, manifest: undefined, problem: undefined, late: undefined, serving: undefined }
+  return { folder, state: 'asks', ...nothing }
 }
 
 async function placesBelow(roots: readonly PluginRoot[]): Promise<PluginPlace[]> {
