@@ -9,12 +9,14 @@ import { limits } from '#limits'
 import type { ForeignTools, LoadedTool } from './host.ts'
 import { keptIn } from './installed-plugin.ts'
 import type { InstalledPlugin } from './installed-plugin.ts'
-import { toListedPlugin } from './listed-plugin.ts'
+import { toListedPlugin, toMissingGuard } from './listed-plugin.ts'
 import type { ListedPlugin } from './listed-plugin.ts'
 import { openPluginConsent } from './plugin-consent.ts'
 import type { PluginConsent } from './plugin-consent.ts'
 import { createPluginSet } from './plugin-set.ts'
 import type { PluginSet } from './plugin-set.ts'
+import { createToolHooks } from './tool-hooks.ts'
+import type { ToolHooks } from './tool-hooks.ts'
 import { watchPlugins } from './watch-plugins.ts'
 
 /**
@@ -22,6 +24,7 @@ import { watchPlugins } from './watch-plugins.ts'
  */
 export type ForeignPlugins = ForeignTools &
   OwnersWays & {
+    readonly hooks: ToolHooks
     /** Looks at the folder and goes on looking. Resolves when what is there has been tried. */
     start(): Promise<void>
     list(): ListedPlugin[]
@@ -53,6 +56,7 @@ export function createForeignPlugins(options: ForeignPluginsOptions): ForeignPlu
   const root = join(home, 'plugins')
   const consent = openPluginConsent(join(home, 'plugins.json'), log)
   let watching: { soon(): void; stop(): void } | undefined
+  let looked = false
   const unsettled = (): void => watching?.soon()
   const set = createPluginSet({ root, home, environment, consent, log, changed: options.toolsChanged, unsettled })
   return {
@@ -61,14 +65,16 @@ export function createForeignPlugins(options: ForeignPluginsOptions): ForeignPlu
       mkdirSync(keptIn(home), { recursive: true, mode: 0o700 })
       watching = watchPlugins(root, set.look, (error) => log.error('the plugins could not be looked at', error))
       await set.settled()
+      looked = true
     },
+    hooks: createToolHooks({ plugins: set.all, settled: set.settled, consent, log }),
     definitions: () =>
       set
         .all()
         .flatMap(toDefinitions)
         .toSorted((a, b) => (a.name < b.name ? -1 : 1)),
     find: (name) => findTool(set.all(), name),
-    list: () => set.all().map(toListedPlugin),
+    list: () => [...set.all().map(toListedPlugin), ...(looked ? missingGuards(set, consent) : [])],
     ...toOwnersWays(set, consent, root),
     stop() {
       watching?.stop()
@@ -110,6 +116,11 @@ function toOwnersWays(set: PluginSet, consent: PluginConsent, root: string): Own
       return retry(plugin)
     },
     async disable(name) {
+      const [missing] = missingGuards(set, consent).filter((guard) => guard.name === name)
+      if (missing) {
+        consent.setDisabled(name, true)
+        return { ...missing, state: 'disabled' }
+      }
       const plugin = named(name)
       consent.setDisabled(name, true)
       return retry(plugin)
@@ -124,6 +135,12 @@ function toOwnersWays(set: PluginSet, consent: PluginConsent, root: string): Own
 }
 
 const settleTriesMax = 20
+
+/** Plugins that guard calls and are not there. */
+function missingGuards(set: PluginSet, consent: PluginConsent): ListedPlugin[] {
+  const there = new Set(set.all().map(({ manifest }) => manifest?.name))
+  return consent.guards().flatMap(({ name, tools }) => (there.has(name) ? [] : [toMissingGuard(name, tools)]))
+}
 
 function toDefinitions({ manifest, serving }: InstalledPlugin): (ToolDefinition & { source: string })[] {
   return (serving?.tools ?? []).map((tool) => ({ ...tool, source: `plugin ${manifest?.name}` }))

@@ -5,7 +5,8 @@ import type { Log } from '#log'
 import { toRunnerProgram } from '#plugin-process/runner-process'
 import { describePlugin } from './describe-plugin.ts'
 import { parseManifest } from '#plugin-process/manifest'
-import type { Manifest } from '#plugin-process/manifest'
+import type { HookedTools, Manifest } from '#plugin-process/manifest'
+import type { HookName } from '#plugin-process/runner-messages'
 import type { PluginConsent } from './plugin-consent.ts'
 import { keepCopy } from './plugin-folder.ts'
 import type { FolderLook } from './plugin-folder.ts'
@@ -35,6 +36,8 @@ export type InstalledPlugin = {
   state: PluginState
   /** Why the newest version does not serve. */
   problem: string | undefined
+  /** What went wrong last in a hook of the version that serves. */
+  hookFault: string | undefined
   serving: PluginVersion | undefined
 }
 
@@ -101,11 +104,9 @@ async function serve(
     dataDir,
     environment: toEnvironment(manifest, parts.environment),
   })
-  const { tools, running } = await describePlugin(program)
-  const conflict = parts.conflictOf(
-    plugin,
-    tools.map(({ name }) => name),
-  )
+  const { tools, hooks, running } = await describePlugin(program)
+  const names = tools.map(({ name }) => name)
+  const conflict = whyHooksAreMissing(manifest, hooks) ?? parts.conflictOf(plugin, names)
   if (conflict) {
     running?.end()
     throw new Failure('plugin.broken', conflict)
@@ -115,12 +116,35 @@ async function serve(
     withdraw(plugin, parts)
   }
   const before = plugin.serving
-  plugin.serving = openVersion({ program, digest, tools, first: running, gaveUp, log })
-  settle(plugin, 'serves')
+  const { hooks: asked } = manifest.permissions
+  plugin.serving = openVersion({ program, digest, tools, hooks: asked, first: running, gaveUp, log })
+  plugin.hookFault = undefined
+  settle(plugin, 'serves', whyHooksAreNotCalled(manifest, hooks))
   before?.stop()
   log.info('a plugin serves', { plugin: manifest.name, version: manifest.version, digest })
   parts.changed()
 }
+
+/** A guard that is not there guards nothing, so a version without it does not take the place of one with it. */
+function whyHooksAreMissing({ permissions: { hooks } }: Manifest, exported: readonly HookName[]): string | undefined {
+  const missing = hookNames.filter(([kind, name]) => hooks[kind].length > 0 && !exported.includes(name))
+  const [first] = missing
+  return first && `package.json asks for "hooks": { "${first[0]}": [...] }, and the plugin exports no ${first[1]}.`
+}
+
+function whyHooksAreNotCalled({ permissions: { hooks } }: Manifest, exported: readonly HookName[]): string | undefined {
+  const unasked = hookNames.filter(([kind, name]) => hooks[kind].length === 0 && exported.includes(name))
+  const [first] = unasked
+  return (
+    first &&
+    `It exports ${first[1]}, which is not called: package.json does not ask for "hooks": { "${first[0]}": ["*"] }.`
+  )
+}
+
+const hookNames = [
+  ['before', 'beforeTool'],
+  ['after', 'afterTool'],
+] as const satisfies readonly (readonly [keyof HookedTools, HookName])[]
 
 function toEnvironment({ permissions }: Manifest, environment: PluginParts['environment']): Record<string, string> {
   const given = permissions.env.flatMap((name) => {

@@ -14,14 +14,32 @@ export type ListedPlugin = {
   problem?: string
 }
 
-export function toListedPlugin({ folder, manifest, state, problem, serving }: InstalledPlugin): ListedPlugin {
+export function toListedPlugin(plugin: InstalledPlugin): ListedPlugin {
+  const { folder, manifest, state, serving } = plugin
+  const problem = [plugin.problem, plugin.hookFault].filter(Boolean).join(' ')
   return {
     name: manifest?.name ?? folder.slice(folder.lastIndexOf('/') + 1),
     version: manifest?.version ?? '',
     folder,
     state,
-    permissions: manifest?.permissions ?? { read: [], write: [], exec: false, net: [], env: [] },
+    permissions: manifest?.permissions ?? askedForNothing,
     tools: (serving?.tools ?? []).map(({ name }) => name),
-    ...(problem === undefined ? {} : { problem }),
+    ...(problem === '' ? {} : { problem }),
   }
+}
+
+/** A plugin that its owner allowed to see calls before they run, and whose folder is gone. */
+export function toMissingGuard(name: string, tools: readonly string[]): ListedPlugin {
+  const problem = `It is gone. It was allowed to see calls first, so these are refused until it is back, or: codegen plugins disable ${name}`
+  const permissions = { ...askedForNothing, hooks: { before: [...tools], after: [] } }
+  return { name, version: '', folder: '', state: 'refused', permissions, tools: [], problem }
+}
+
+const askedForNothing: ListedPlugin['permissions'] = {
+  read: [],
+  write: [],
+  exec: false,
+  net: [],
+  env: [],
+  hooks: { before: [], after: [] },
 }

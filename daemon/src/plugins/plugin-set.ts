@@ -98,7 +98,15 @@ function findConflict(
 }
 
 function newPlugin(folder: string): InstalledPlugin {
-  return { folder, stamp: undefined, manifest: undefined, state: 'asks', problem: undefined, serving: undefined }
+  return {
+    folder,
+    stamp: undefined,
+    manifest: undefined,
+    state: 'asks',
+    problem: undefined,
+    hookFault: undefined,
+    serving: undefined,
+  }
 }
 
 /** Sub-folders, and links, which are refused by name. */
