@@ -8,6 +8,7 @@ import type { Log } from '#log'
 import { limits } from '#limits'
 import type { ForeignTools, LoadedTool } from './host.ts'
 import { keptIn } from './installed-plugin.ts'
+import { openKeptCopies } from './kept-copies.ts'
 import type { InstalledPlugin } from './installed-plugin.ts'
 import { toListedPlugin, toMissingGuard } from './listed-plugin.ts'
 import type { ListedPlugin } from './listed-plugin.ts'
@@ -17,7 +18,9 @@ import { createPluginSet } from './plugin-set.ts'
 import type { PluginSet } from './plugin-set.ts'
 import { createToolHooks } from './tool-hooks.ts'
 import type { ToolHooks } from './tool-hooks.ts'
+import type { PluginRoot } from './plugin-root.ts'
 import { watchPlugins } from './watch-plugins.ts'
+import type { PluginWatch } from './watch-plugins.ts'
 
 /**
  * The plugins that were dropped into `plugins/`. Each runs in a process of its own; nothing it does there reaches codegend but through the contexts of its calls.
@@ -45,6 +48,8 @@ type OwnersWays = {
 export type ForeignPluginsOptions = {
   /** Real path of CODEGEN_HOME. */
   readonly home: string
+  /** Where they lie beside `plugins/` of `home`. */
+  readonly otherRoots: readonly PluginRoot[]
   readonly environment: Readonly<Record<string, string | undefined>>
   /** The set of tools that are offered has changed. */
   toolsChanged(): void
@@ -52,20 +57,36 @@ export type ForeignPluginsOptions = {
 }
 
 export function createForeignPlugins(options: ForeignPluginsOptions): ForeignPlugins {
-  const { home, environment, log } = options
+  const { home, otherRoots, environment, log } = options
   const root = join(home, 'plugins')
+  const roots = [{ folder: root }, ...otherRoots]
   const consent = openPluginConsent(join(home, 'plugins.json'), log)
-  let watching: { soon(): void; stop(): void } | undefined
+  let watching: PluginWatch | undefined
   let looked = false
-  const unsettled = (): void => watching?.soon()
-  const set = createPluginSet({ root, home, environment, consent, log, changed: options.toolsChanged, unsettled })
+  let pruning: NodeJS.Timeout | undefined
+  const copies = openKeptCopies(keptIn(home))
+  const parts = { home, environment, consent, copies, log, changed: options.toolsChanged }
+  const set = createPluginSet({
+    ...parts,
+    roots: () => roots,
+    unsettled: (afterMs) => watching?.lookAgain(afterMs),
+  })
   return {
     async start() {
       mkdirSync(root, { recursive: true, mode: 0o700 })
       mkdirSync(keptIn(home), { recursive: true, mode: 0o700 })
-      watching = watchPlugins(root, set.look, (error) => log.error('the plugins could not be looked at', error))
+      const fault = (error: unknown): void => log.error('the plugins could not be looked at', error)
+      watching = watchPlugins({ roots: () => roots, look: set.look, fault })
       await set.settled()
       looked = true
+      const prune = (): void => {
+        set
+          .folders()
+          .then((folders) => copies.prune(folders, Date.now()))
+          .catch((error: unknown) => log.error('old copies of plugins stay', error))
+      }
+      prune()
+      pruning = setInterval(prune, limits.pluginCopyKeptMs).unref()
     },
     hooks: createToolHooks({ plugins: set.all, settled: set.settled, consent, log }),
     definitions: () =>
@@ -77,7 +98,8 @@ export function createForeignPlugins(options: ForeignPluginsOptions): ForeignPlu
     list: () => [...set.all().map(toListedPlugin), ...(looked ? missingGuards(set, consent) : [])],
     ...toOwnersWays(set, consent, root),
     stop() {
-      watching?.stop()
+      clearInterval(pruning)
+      watching?.stop().catch((error: unknown) => log.error('the watch of the plugins did not end', error))
       for (const { serving } of set.all()) serving?.cancel()
     },
   }
