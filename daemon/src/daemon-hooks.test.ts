@@ -1,13 +1,13 @@
-import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import tap, { test } from 'tap'
 import { startTestMaestro } from '#link/test-maestro'
 import { newPlace, startTestDaemon, until } from './test-daemon.ts'
 import type { Place } from './test-daemon.ts'
-import { allowPlugin, callTool, dropPlugin, findPlugin, startWithPlugins } from './test-plugins.ts'
+import { allowPlugin, callTool, dropPlugin, findPlugin, startWithPlugins, untilPlugin } from './test-plugins.ts'
 import type { PluginSide } from './test-plugins.ts'
 
-tap.setTimeout(120_000)
+tap.setTimeout(600_000)
 
 const before = (...tools: string[]) => ({ hooks: { before: tools } })
 const after = (...tools: string[]) => ({ hooks: { after: tools } })
@@ -164,7 +164,7 @@ test('what a manifest does not ask for is not called, and a hook it asks for has
     [['before', 'GetWorkingDirectory']],
   )
   dropPlugin(side, 'typo', { code: both, permissions: { hooks: { befor: ['*'] } } })
-  await until(async () => (await findPlugin(side, 'typo'))?.state === 'refused')
+  await untilPlugin(side, 'typo', ({ state }) => state === 'refused')
   t.match(await findPlugin(side, 'typo'), { problem: /hooks/ })
 })
 
@@ -221,8 +221,10 @@ test('a beforeTool that throws, never answers, spins, exits or answers nonsense 
 test('a guard that crashed too often, was not loaded or is gone still refuses, until it is mended or its owner disables it', async (t) => {
   const place = newPlace(t)
   const side = await startWithPlugins(t, { moody }, place)
-  for (let count = 0; count < 3; count++) t.match(await shell(side, 'exits'), { status: 'denied' })
-  await until(async () => (await findPlugin(side, 'moody'))?.state === 'off')
+  await until(async () => {
+    t.match(await shell(side, 'exits'), { status: 'denied' })
+    return (await findPlugin(side, 'moody'))?.state === 'off'
+  })
   const off = await shell(side, 'fine')
   t.match(off, { status: 'denied', error: { code: 'plugin.broken' }, result: /crashed 3 times within a minute/ })
   t.match(off.result, /codegen plugins disable moody/)
@@ -230,10 +232,10 @@ test('a guard that crashed too often, was not loaded or is gone still refuses, u
 
   const file = join(side.home, 'plugins/moody/plugin.js')
   writeFileSync(file, `${moody.code}\n// mended`)
-  await until(async () => (await findPlugin(side, 'moody'))?.state === 'serves')
+  await untilPlugin(side, 'moody', ({ state }) => state === 'serves')
   t.match(await shell(side, 'echo fine'), { status: 'success' })
   writeFileSync(file, 'export default {')
-  await until(async () => (await findPlugin(side, 'moody'))?.state === 'broken')
+  await untilPlugin(side, 'moody', ({ state }) => state === 'broken')
   t.match(await shell(side, 'truth'), { status: 'denied', result: /no object/ }, 'the last good version judges')
 
   rmSync(join(side.home, 'plugins/moody'), { recursive: true })
@@ -253,15 +255,34 @@ test('a guard whose new version asks for less judges on until its owner has said
   rmSync(join(side.home, 'plugins/guard'), { recursive: true })
   const tool = "{ name: 'T', description: '', parameters: { type: 'object' }, run: () => '' }"
   dropPlugin(side, 'guard', { code: `export default { tools: [${tool}] }` })
-  await until(async () => (await findPlugin(side, 'guard'))?.state === 'asks')
+  await untilPlugin(side, 'guard', ({ state }) => state === 'asks')
   t.match(await shell(side, 'git push'), { status: 'denied' })
   await allowPlugin(side, 'guard')
+  t.match(await shell(side, 'echo git push'), { status: 'success' })
+})
+
+test("a project's guard judges what is asked for in its project alone, until it is trusted no more", async (t) => {
+  const side = await startWithPlugins(t, {})
+  const folder = join(side.project, '.codegen/plugins')
+  mkdirSync(folder, { recursive: true, mode: 0o700 })
+  renameSync(dropPlugin({ ...side, home: newPlace(t).home }, 'guard', noPush), join(folder, 'guard'))
+  await side.client.request('plugins/trust', { cwd: side.project })
+  await side.client.request('plugins/allow', { name: 'guard', cwd: side.project })
+  t.match(await untilPlugin(side, 'guard', ({ state }) => state !== 'asks'), { state: 'serves', project: side.project })
+  const elsewhere = { ...side, project: side.home }
+  t.match(await shell(side, 'echo git push'), { status: 'denied', error: { code: 'plugin.denied' } })
+  t.match(await shell(elsewhere, 'echo git push'), { status: 'success' })
+  rmSync(join(folder, 'guard'), { recursive: true })
+  t.match(await shell(side, 'echo fine'), { status: 'denied', result: /its folder is gone/ })
+  t.match(await shell(elsewhere, 'echo fine'), { status: 'success' })
+  await side.client.request('plugins/untrust', { cwd: side.project })
   t.match(await shell(side, 'echo git push'), { status: 'success' })
 })
 
 test('a call is judged by the version that serves at the time', async (t) => {
   const side = await startWithPlugins(t, { guard: noPush })
   writeFileSync(join(side.home, 'plugins/guard/plugin.js'), noPush.code.replace('from this machine', 'today'))
+  await untilPlugin(side, 'guard', ({ state }) => state !== 'broken')
   await until(async () => /today/.test(String((await shell(side, 'git push')).result)))
   t.notMatch(side.daemon.log(), /a hook failed/)
 })

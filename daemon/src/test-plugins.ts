@@ -42,7 +42,28 @@ export function dropPlugin({ home }: Place, name: string, { code, permissions = 
 
 export async function allowPlugin(side: PluginSide, name: string): Promise<ListedPlugin> {
   await until(async () => (await findPlugin(side, name)) !== undefined)
-  return (await side.client.request('plugins/allow', { name })).plugin
+  const { plugin } = await side.client.request('plugins/allow', { name })
+  return isLate(plugin) ? untilPlugin(side, name, () => true) : plugin
+}
+
+/** Waits until a plugin is so. One that had too little time to start, as on a busy machine, is tried again. */
+export async function untilPlugin(
+  side: PluginSide,
+  name: string,
+  isSo: (plugin: ListedPlugin) => boolean,
+): Promise<ListedPlugin> {
+  let last: ListedPlugin | undefined
+  await until(async () => {
+    last = await findPlugin(side, name)
+    if (last && isLate(last)) await side.client.request('plugins/reload', {})
+    return last !== undefined && !isLate(last) && isSo(last)
+  })
+  if (!last) throw new Error(`There is no plugin ${name}.`)
+  return last
+}
+
+function isLate({ problem = '' }: ListedPlugin): boolean {
+  return problem.includes('it was not ready within')
 }
 
 export async function findPlugin({ client }: PluginSide, name: string): Promise<ListedPlugin | undefined> {

@@ -3,6 +3,7 @@ import { exitCodes } from '#exit-code'
 import type { ExitCode } from '#exit-code'
 import { toJsonLine } from '#render/json-view'
 import { renderTable } from '#render/table'
+import type { Terminal } from '#render/terminal'
 import { toOneLine } from '#render/visible'
 import { withClient } from '#with-client'
 import type { Command, Invocation } from './command.ts'
@@ -19,7 +20,15 @@ export const plugins: Command = {
   operands: [],
   options: [json],
   details,
-  run: (invocation) => showPlugins(invocation, (client) => client.listPlugins()),
+  run: (invocation) =>
+    showPlugins(invocation, async (client) => {
+      const { plugins: found, untrusted } = await client.listPlugins(process.cwd())
+      if (untrusted !== undefined)
+        invocation.terminal.note(
+          `${toOneLine(untrusted, 300)} brings plugins of its own; should they be offered there, codegen plugins trust says so.`,
+        )
+      return found
+    }),
 }
 
 /** `codegen plugins allow NAME` */
@@ -32,7 +41,7 @@ export const allowPlugin: Command = {
   details: [
     'What it asks for is shown by codegen plugins. Should it ask for something else one day, it waits for another yes.',
   ],
-  run: (invocation) => showPlugins(invocation, async (client, name) => [await client.allowPlugin(name)]),
+  run: (invocation) => showPlugins(invocation, async (client, name) => [await client.allowPlugin(name, process.cwd())]),
 }
 
 /** `codegen plugins enable NAME` */
@@ -42,7 +51,8 @@ export const enablePlugin: Command = {
   summary: 'offer the tools of a disabled plugin again',
   operands,
   options: [json],
-  run: (invocation) => showPlugins(invocation, async (client, name) => [await client.enablePlugin(name)]),
+  run: (invocation) =>
+    showPlugins(invocation, async (client, name) => [await client.enablePlugin(name, process.cwd())]),
 }
 
 /** `codegen plugins disable NAME` */
@@ -52,7 +62,8 @@ export const disablePlugin: Command = {
   summary: 'offer nothing of a plugin until it is enabled',
   operands,
   options: [json],
-  run: (invocation) => showPlugins(invocation, async (client, name) => [await client.disablePlugin(name)]),
+  run: (invocation) =>
+    showPlugins(invocation, async (client, name) => [await client.disablePlugin(name, process.cwd())]),
 }
 
 function showPlugins(
@@ -61,22 +72,30 @@ function showPlugins(
 ): Promise<ExitCode> {
   return withClient(terminal, async (client) => {
     const found = await ask(client, name)
-    if (has(json)) for (const plugin of found) terminal.print(toJsonLine(plugin))
-    else {
-      if (found.length > 0) terminal.print(renderTable(found.map(toRow), terminal.columns))
-      for (const { name: of, problem } of found)
-        if (problem) terminal.print(`${toOneLine(of, 64)}: ${toOneLine(problem, 600)}`)
-    }
+    printPlugins(found, { isJson: has(json), terminal })
     return exitCodes.done
   })
 }
 
-function toRow({ name, version, state, tools, permissions }: Plugin): string[] {
+/** Prints plugins as a table and what is wrong with them below it, or as JSON lines. */
+export function printPlugins(
+  found: readonly Plugin[],
+  { isJson, terminal }: { isJson: boolean; terminal: Terminal },
+): void {
+  if (isJson) for (const plugin of found) terminal.print(toJsonLine(plugin))
+  else {
+    if (found.length > 0) terminal.print(renderTable(found.map(toRow), terminal.columns))
+    for (const { name: of, problem } of found)
+      if (problem) terminal.print(`${toOneLine(of, 64)}: ${toOneLine(problem, 600)}`)
+  }
+}
+
+function toRow({ name, version, state, tools, permissions, project }: Plugin): string[] {
   return [
     toOneLine(`${name} ${version}`, 64),
     state,
     toOneLine(tools.join(', ') || 'no tools', 60),
-    toOneLine(inWords(permissions), 200),
+    toOneLine(inWords(permissions), 200) + (project === undefined ? '' : ` (of ${toOneLine(project, 100)})`),
   ]
 }
 

@@ -8,7 +8,7 @@ import type { PreparedCall } from './prepared-call.ts'
 
 /** What plugins say to a call before it runs; undefined where none has to be asked. */
 export function judgeCall(prepared: PreparedCall, hooks: ToolHooks): Promise<Judgement> | undefined {
-  return hooks.before(prepared.tool.name)?.(toHooked(prepared), prepared.cancelled)
+  return hooks.before(prepared.tool.name, prepared.run.root)?.(toHooked(prepared), prepared.cancelled)
 }
 
 /** Tells plugins how a call ended, and adds what they say to it. What was ended from outside has no time left to wait for them. Undefined where there is nothing to add or tell. */
@@ -17,7 +17,7 @@ export function noteEnd(
   ended: { ending: Ending; notes: readonly HookNote[] },
   hooks: ToolHooks,
 ): Promise<Ending> | undefined {
-  const tell = hooks.after(prepared.tool.name)
+  const tell = hooks.after(prepared.tool.name, prepared.run.root)
   const { ending, notes } = ended
   if (!tell && notes.length === 0) return undefined
   const enough = stoppedWords.has(ending.status) ? AbortSignal.abort() : prepared.cancelled

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Failure } from '@codegen/protocol/failure'
@@ -11,6 +12,7 @@ import type { PluginConsent } from './plugin-consent.ts'
 import type { KeptCopies } from './kept-copies.ts'
 import { keepCopy } from './plugin-folder.ts'
 import type { FolderLook, KeptCopy } from './plugin-folder.ts'
+import type { PluginRoot } from './plugin-root.ts'
 import { openVersion } from './plugin-version.ts'
 import type { PluginVersion } from './plugin-version.ts'
 
@@ -31,6 +33,7 @@ export type PluginParts = {
 
 /** A folder in `plugins/`, with the last good version of what is in it. */
 export type InstalledPlugin = {
+  readonly root: PluginRoot
   readonly folder: string
   /** What the folder was when it was last tried. */
   stamp: string | undefined
@@ -78,9 +81,9 @@ export function keptIn(home: string): string {
   return join(home, 'cache', 'plugins')
 }
 
-function nextState(manifest: Manifest, consent: PluginConsent): 'serves' | 'asks' | 'disabled' {
-  if (consent.isDisabled(manifest.name)) return 'disabled'
-  return consent.isAllowed(manifest) ? 'serves' : 'asks'
+function nextState(manifest: Manifest, root: PluginRoot, consent: PluginConsent): 'serves' | 'asks' | 'disabled' {
+  if (consent.isDisabled(manifest.name, root)) return 'disabled'
+  return consent.isAllowed(manifest, root) ? 'serves' : 'asks'
 }
 
 function settle(plugin: InstalledPlugin, state: PluginState, problem?: string): void {
@@ -95,7 +98,7 @@ async function tryNewest(
 ): Promise<'serves' | 'asks' | 'disabled'> {
   const manifest = await loadManifest(plugin.folder)
   plugin.manifest = manifest
-  const state = nextState(manifest, parts.consent)
+  const state = nextState(manifest, plugin.root, parts.consent)
   if (state !== 'serves') return state
   const copy = await keepCopy(plugin.folder, look.files, keptIn(parts.home))
   if (plugin.state !== 'serves' || plugin.serving?.digest !== copy.digest)
@@ -109,7 +112,7 @@ async function serveLastGood(plugin: InstalledPlugin, parts: PluginParts): Promi
   if (digest === undefined) return
   const folder = join(keptIn(parts.home), digest)
   const manifest = await loadManifest(folder)
-  if (nextState(manifest, parts.consent) === 'serves')
+  if (nextState(manifest, plugin.root, parts.consent) === 'serves')
     await serve(plugin, { manifest, copy: { folder, digest } }, parts)
 }
 
@@ -126,7 +129,7 @@ type Version = { readonly manifest: Manifest; readonly copy: KeptCopy }
 async function serve(plugin: InstalledPlugin, { manifest, copy }: Version, parts: PluginParts): Promise<void> {
   const { home, log } = parts
   const { folder, digest } = copy
-  const dataDir = join(home, 'data', manifest.name.replaceAll('/', '__'))
+  const dataDir = join(home, 'data', toDataName(manifest.name, plugin.root))
   const environment = toEnvironment(manifest, parts.environment)
   const program = toRunnerProgram({ manifest, folder, dataDir, environment })
   const { tools, hooks, running } = await describePlugin(program)
@@ -172,6 +175,13 @@ const hookNames = [
   ['before', 'beforeTool'],
   ['after', 'afterTool'],
 ] as const satisfies readonly (readonly [keyof HookedTools, HookName])[]
+
+/** What a project's plugin keeps is not what the owner's own of that name does. */
+function toDataName(name: string, { project }: PluginRoot): string {
+  const plain = name.replaceAll('/', '__')
+  if (project === undefined) return plain
+  return `${plain}@${createHash('sha256').update(project).digest('hex').slice(0, 12)}`
+}
 
 function toEnvironment({ permissions }: Manifest, environment: PluginParts['environment']): Record<string, string> {
   const given = permissions.env.flatMap((name) => {

@@ -1,4 +1,5 @@
 import type { InstalledPlugin, PluginState } from './installed-plugin.ts'
+import type { Guard } from './plugin-consent.ts'
 import type { PluginPermissions } from '#plugin-process/manifest'
 
 /** A plugin as its owner is shown it. */
@@ -11,11 +12,13 @@ export type ListedPlugin = {
   permissions: { -readonly [Name in keyof PluginPermissions]: PluginPermissions[Name] }
   /** What is offered of it now, by the last good version. */
   tools: string[]
+  /** The project it comes with. */
+  project?: string
   problem?: string
 }
 
 export function toListedPlugin(plugin: InstalledPlugin): ListedPlugin {
-  const { folder, manifest, state, serving } = plugin
+  const { root, folder, manifest, state, serving } = plugin
   const problem = [plugin.problem, plugin.hookFault].filter(Boolean).join(' ')
   return {
     name: manifest?.name ?? folder.slice(folder.lastIndexOf('/') + 1),
@@ -24,15 +27,17 @@ export function toListedPlugin(plugin: InstalledPlugin): ListedPlugin {
     state,
     permissions: manifest?.permissions ?? askedForNothing,
     tools: (serving?.tools ?? []).map(({ name }) => name),
+    ...(root.project === undefined ? {} : { project: root.project }),
     ...(problem === '' ? {} : { problem }),
   }
 }
 
 /** A plugin that its owner allowed to see calls before they run, and whose folder is gone. */
-export function toMissingGuard(name: string, tools: readonly string[]): ListedPlugin {
+export function toMissingGuard({ name, project, tools }: Guard): ListedPlugin {
   const problem = `It is gone. It was allowed to see calls first, so these are refused until it is back, or: codegen plugins disable ${name}`
   const permissions = { ...askedForNothing, hooks: { before: [...tools], after: [] } }
-  return { name, version: '', folder: '', state: 'refused', permissions, tools: [], problem }
+  const where = project === undefined ? {} : { project }
+  return { name, version: '', folder: '', state: 'refused', permissions, tools: [], ...where, problem }
 }
 
 const askedForNothing: ListedPlugin['permissions'] = {

@@ -9,14 +9,16 @@ import type { InstalledPlugin } from './installed-plugin.ts'
 import { parseHookAnswer } from './parse-hook-answer.ts'
 import type { HookAnswer } from './parse-hook-answer.ts'
 import { namesTool } from './plugin-consent.ts'
-import type { PluginConsent } from './plugin-consent.ts'
+import type { Guard, PluginConsent } from './plugin-consent.ts'
+import { isOfferedIn } from './plugin-root.ts'
 import type { PluginVersion } from './plugin-version.ts'
 import { unlessAborted } from './unless-aborted.ts'
 
 /** What plugins have to say to the calls of this machine. Where none asked to be told of a tool's calls there is nothing to call, and nothing to wait for. */
 export type ToolHooks = {
-  before(tool: string): BeforeHooks | undefined
-  after(tool: string): AfterHooks | undefined
+  /** `root`: the run's, since what a project brings is for who works in it. */
+  before(tool: string, root: string): BeforeHooks | undefined
+  after(tool: string, root: string): AfterHooks | undefined
 }
 
 /**
@@ -48,12 +50,16 @@ export type ToolHooksParts = {
 /** The hooks of foreign plugins. A plugin that may see calls first guards them for as long as its owner lets it, whether it can be started or not. */
 export function createToolHooks(parts: ToolHooksParts): ToolHooks {
   return {
-    before(tool) {
-      const guards = parts.consent.guardsOf(tool)
+    before(tool, root) {
+      const guards = parts.consent.guardsOf(tool, root)
       return guards.length === 0 ? undefined : (call, cancelled) => judge(guards, { call, cancelled }, parts)
     },
-    after(tool) {
-      const told = parts.plugins().filter(({ serving }) => serving && namesTool(serving.hooks.after, tool))
+    after(tool, root) {
+      const isTold = (plugin: InstalledPlugin): boolean =>
+        plugin.serving !== undefined &&
+        namesTool(plugin.serving.hooks.after, tool) &&
+        isOfferedIn(plugin.root.project, root)
+      const told = parts.plugins().filter(isTold)
       return told.length === 0 ? undefined : (call, result, enough) => tellAll(told, { call, result, enough }, parts)
     },
   }
@@ -61,10 +67,11 @@ export function createToolHooks(parts: ToolHooksParts): ToolHooks {
 
 type Asked = { readonly call: CallToHook; readonly cancelled: AbortSignal }
 
-async function judge(guards: readonly string[], asked: Asked, parts: ToolHooksParts): Promise<Judgement> {
+async function judge(guards: readonly Guard[], asked: Asked, parts: ToolHooksParts): Promise<Judgement> {
   const notes: HookNote[] = []
-  for (const name of guards) {
-    const answer = await askGuard(name, asked, parts)
+  for (const guard of guards) {
+    const { name } = guard
+    const answer = await askGuard(guard, asked, parts)
     if (answer.kind === 'broken') return { kind: 'refused', failure: toBroken(name, asked.call.tool, answer.reason) }
     if (answer.kind === 'refuse') {
       const reason = answer.reason || 'it gave no reason.'
@@ -86,10 +93,10 @@ function toBroken(name: string, tool: string, reason: string): Failure {
 
 type Answer = HookAnswer | { readonly kind: 'broken'; readonly reason: string }
 
-async function askGuard(name: string, { call, cancelled }: Asked, parts: ToolHooksParts): Promise<Answer> {
+async function askGuard(guard: Guard, { call, cancelled }: Asked, parts: ToolHooksParts): Promise<Answer> {
   const found: { plugin?: InstalledPlugin } = {}
   const ask = async (signal: AbortSignal): Promise<HookAnswer> => {
-    const { plugin, version } = await findGuard(name, call.tool, { ...parts, signal })
+    const { plugin, version } = await findGuard(guard, call.tool, { ...parts, signal })
     found.plugin = plugin
     return parseHookAnswer('beforeTool', await version.hook({ hook: 'beforeTool', call }, signal))
   }
@@ -98,22 +105,22 @@ async function askGuard(name: string, { call, cancelled }: Asked, parts: ToolHoo
   } catch (thrown) {
     cancelled.throwIfAborted()
     const reason = toReason(thrown)
-    noteFault({ name, plugin: found.plugin, hook: 'beforeTool', tool: call.tool, reason }, parts.log)
+    noteFault({ name: guard.name, plugin: found.plugin, hook: 'beforeTool', tool: call.tool, reason }, parts.log)
     return { kind: 'broken', reason }
   }
 }
 
-type Guard = { readonly plugin: InstalledPlugin; readonly version: PluginVersion }
+type Serving = { readonly plugin: InstalledPlugin; readonly version: PluginVersion }
 
 /** The version that serves now. A plugin that is being tried, or whose folder is being replaced, is waited for; otherwise fails with plugin.broken, saying why there is none. */
 async function findGuard(
-  name: string,
+  { name, project }: Guard,
   tool: string,
   { plugins, settled, signal }: ToolHooksParts & { signal: AbortSignal },
-): Promise<Guard> {
+): Promise<Serving> {
   const goneAt = performance.now() + limits.guardGoneMs
   for (let looked = false; ; looked = true) {
-    const named = plugins().filter(({ manifest }) => manifest?.name === name)
+    const named = plugins().filter(({ manifest, root }) => manifest?.name === name && root.project === project)
     const plugin = named.find(({ serving }) => serving) ?? named[0]
     const version = plugin?.serving
     if (plugin && version && namesTool(version.hooks.before, tool)) return { plugin, version }
