@@ -273,6 +273,8 @@ test("a project's guard judges what is asked for in its project alone, until it 
   t.match(await shell(side, 'echo git push'), { status: 'denied', error: { code: 'plugin.denied' } })
   t.match(await shell(elsewhere, 'echo git push'), { status: 'success' })
   rmSync(join(folder, 'guard'), { recursive: true })
+  // Until then its last version judges.
+  await untilPlugin(side, 'guard', ({ problem = '' }) => problem.startsWith('It is gone'))
   t.match(await shell(side, 'echo fine'), { status: 'denied', result: /its folder is gone/ })
   t.match(await shell(elsewhere, 'echo fine'), { status: 'success' })
   await side.client.request('plugins/untrust', { cwd: side.project })
