@@ -7,7 +7,8 @@ import { limits } from '#limits'
 import { toRunnerProgram } from '#plugin-process/runner-process'
 import { describePlugin } from './describe-plugin.ts'
 import { parseManifest } from '#plugin-process/manifest'
-import type { Manifest } from '#plugin-process/manifest'
+import type { HookedTools, Manifest } from '#plugin-process/manifest'
+import type { HookName } from '#plugin-process/runner-messages'
 import type { PluginConsent } from './plugin-consent.ts'
 import type { KeptCopies } from './kept-copies.ts'
 import { keepCopy } from './plugin-folder.ts'
@@ -43,6 +44,8 @@ export type InstalledPlugin = {
   problem: string | undefined
   /** What was late when it was tried, and how often. */
   late: { readonly stamp: string; readonly tries: number } | undefined
+  /** What is wrong with the hooks of the version that serves, or went wrong in one last. */
+  hookFault: string | undefined
   serving: PluginVersion | undefined
 }
 
@@ -144,11 +147,9 @@ async function serve(plugin: InstalledPlugin, { manifest, copy }: Version, parts
   const dataDir = join(home, 'data', toDataName(manifest.name, plugin.root))
   const environment = toEnvironment(manifest, parts.environment)
   const program = toRunnerProgram({ manifest, folder, dataDir, environment })
-  const { tools, running } = await describePlugin(program)
-  const conflict = parts.conflictOf(
-    plugin,
-    tools.map(({ name }) => name),
-  )
+  const { tools, hooks, running } = await describePlugin(program)
+  const names = tools.map(({ name }) => name)
+  const conflict = whyHooksAreMissing(manifest, hooks) ?? parts.conflictOf(plugin, names)
   if (conflict) {
     running?.end()
     throw new Failure('plugin.broken', conflict)
@@ -158,7 +159,9 @@ async function serve(plugin: InstalledPlugin, { manifest, copy }: Version, parts
     withdraw(plugin, parts)
   }
   const before = plugin.serving
-  plugin.serving = openVersion({ program, digest, tools, first: running, gaveUp, log })
+  const { hooks: asked } = manifest.permissions
+  plugin.serving = openVersion({ program, digest, tools, hooks: asked, first: running, gaveUp, log })
+  plugin.hookFault = whyHooksAreNotCalled(manifest, hooks)
   before?.stop()
   await parts.copies
     .noteGood(plugin.folder, digest)
@@ -166,6 +169,27 @@ async function serve(plugin: InstalledPlugin, { manifest, copy }: Version, parts
   log.info('a plugin serves', { plugin: manifest.name, version: manifest.version, digest })
   parts.changed()
 }
+
+/** A guard that is not there guards nothing, so a version without it does not take the place of one with it. */
+function whyHooksAreMissing({ permissions: { hooks } }: Manifest, exported: readonly HookName[]): string | undefined {
+  const missing = hookNames.filter(([kind, name]) => hooks[kind].length > 0 && !exported.includes(name))
+  const [first] = missing
+  return first && `package.json asks for "hooks": { "${first[0]}": [...] }, and the plugin exports no ${first[1]}.`
+}
+
+function whyHooksAreNotCalled({ permissions: { hooks } }: Manifest, exported: readonly HookName[]): string | undefined {
+  const unasked = hookNames.filter(([kind, name]) => hooks[kind].length === 0 && exported.includes(name))
+  const [first] = unasked
+  return (
+    first &&
+    `It exports ${first[1]}, which is not called: package.json does not ask for "hooks": { "${first[0]}": ["*"] }.`
+  )
+}
+
+const hookNames = [
+  ['before', 'beforeTool'],
+  ['after', 'afterTool'],
+] as const satisfies readonly (readonly [keyof HookedTools, HookName])[]
 
 /** What a project's plugin keeps is not what the owner's own of that name does. */
 function toDataName(name: string, { project }: PluginRoot): string {

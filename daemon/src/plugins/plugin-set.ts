@@ -110,8 +110,17 @@ function findConflict(
 }
 
 function newPlugin(root: PluginRoot, folder: string): InstalledPlugin {
-  const nothing = { stamp: undefined, manifest: undefined, problem: undefined, late: undefined, serving: undefined }
-  return { root, folder, state: 'asks', ...nothing }
+  return {
+    root,
+    folder,
+    stamp: undefined,
+    manifest: undefined,
+    state: 'asks',
+    problem: undefined,
+    late: undefined,
+    hookFault: undefined,
+    serving: undefined,
+  }
 }
 
 async function placesBelow(roots: readonly PluginRoot[]): Promise<PluginPlace[]> {
