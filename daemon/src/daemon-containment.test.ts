@@ -22,7 +22,7 @@ import {
   processesWith,
   startWithPlugins,
   whyNoSandbox,
-} from './test-plugins.ts'
+} from './test-contained-plugins.ts'
 import { isAlive, socketOf, started } from './test-process.ts'
 
 tap.setTimeout(230_000)

@@ -116,9 +116,11 @@ function toLines({ name, problem, containment, command = [] }: Plugin): string[]
   return [...rights, ...(problem ? [`${of}: ${toOneLine(problem, 600)}`] : [])]
 }
 
-/** What a plugin asks for, and what holds it to that. */
-function inWords({ read, write, exec, net, env }: Plugin['permissions']): string {
-  const lists = { reads: read, writes: write, reaches: net, 'is told': env }
+/** What a plugin asks for. */
+function inWords({ read, write, exec, net, env, hooks }: Plugin['permissions']): string {
+  const [judged, seen] = [hooks.before, hooks.after].map((list) => (list.includes('*') ? ['every tool'] : list))
+  const seeing = { 'sees and may refuse calls of': judged ?? [], 'sees results of': seen ?? [] }
+  const lists = { ...seeing, reads: read, writes: write, reaches: net, 'is told': env }
   const said = Object.entries(lists).flatMap(([verb, list]) => (list.length > 0 ? [`${verb} ${list.join(', ')}`] : []))
   return [...said, ...(exec ? ['runs commands'] : [])].join('; ') || 'asks for nothing'
 }

@@ -99,11 +99,11 @@ export async function startLocalServer(options: LocalServerOptions): Promise<Loc
     for (const client of clients) client.peer.close(new Failure('client.closed', 'codegend is leaving.'))
   }
 
-  function announceTools(): void {
-    for (const { introduction, peer } of clients) if (introduction) peer.notify('tools/changed', {})
-  }
+  return { socketPath, announceTools: () => announceTools(clients), handOver, close }
+}
 
-  return { socketPath, announceTools, handOver, close }
+function announceTools(clients: Iterable<Client>): void {
+  for (const { introduction, peer } of clients) if (introduction) peer.notify('tools/changed', {})
 }
 
 function letGo(clients: readonly Client[]): { left: Promise<void> } {

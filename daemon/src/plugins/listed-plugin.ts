@@ -1,4 +1,5 @@
 import type { InstalledPlugin, PluginState } from './installed-plugin.ts'
+import type { Guard } from './plugin-consent.ts'
 import type { Containment, PluginPermissions } from '#plugin-process/manifest'
 
 /** A plugin as its owner is shown it. */
@@ -9,7 +10,8 @@ export type ListedPlugin = {
   state: PluginState
   /** What it asks for. */
   permissions: { -readonly [Name in keyof PluginPermissions]: PluginPermissions[Name] }
-  containment: Containment
+  /** What holds its process, or would. */
+  containment?: Containment
   /** What is started, where it is no module. */
   command?: string[]
   /** What is offered of it now, by the last good version. */
@@ -20,18 +22,36 @@ export type ListedPlugin = {
 }
 
 export function toListedPlugin(plugin: InstalledPlugin): ListedPlugin {
-  const { root, folder, manifest, containment, state, problem, serving } = plugin
+  const { root, folder, manifest, containment, state, serving } = plugin
+  const problem = [plugin.problem, plugin.hookFault].filter(Boolean).join(' ')
   const made = manifest?.made
   return {
     name: manifest?.name ?? folder.slice(folder.lastIndexOf('/') + 1),
     version: manifest?.version ?? '',
     folder,
     state,
-    permissions: manifest?.permissions ?? { read: [], write: [], exec: false, net: [], env: [] },
+    permissions: manifest?.permissions ?? askedForNothing,
     containment,
     ...(made?.kind === 'command' ? { command: [...made.command] } : {}),
     tools: (serving?.tools ?? []).map(({ name }) => name),
     ...(root.project === undefined ? {} : { project: root.project }),
-    ...(problem === undefined ? {} : { problem }),
+    ...(problem === '' ? {} : { problem }),
   }
+}
+
+/** A plugin that its owner allowed to see calls before they run, and whose folder is gone. */
+export function toMissingGuard({ name, project, tools }: Guard): ListedPlugin {
+  const problem = `It is gone. It was allowed to see calls first, so these are refused until it is back, or: codegen plugins disable ${name}`
+  const permissions = { ...askedForNothing, hooks: { before: [...tools], after: [] } }
+  const where = project === undefined ? {} : { project }
+  return { name, version: '', folder: '', state: 'refused', permissions, tools: [], ...where, problem }
+}
+
+const askedForNothing: ListedPlugin['permissions'] = {
+  read: [],
+  write: [],
+  exec: false,
+  net: [],
+  env: [],
+  hooks: { before: [], after: [] },
 }

@@ -110,8 +110,8 @@ function findConflict(
 }
 
 function newPlugin(root: PluginRoot, folder: string): InstalledPlugin {
-  const unknown = { stamp: undefined, manifest: undefined, problem: undefined, serving: undefined }
-  return { root, folder, ...unknown, containment: 'none', state: 'asks' }
+  const unknown = { stamp: undefined, manifest: undefined, problem: undefined, late: undefined, hookFault: undefined }
+  return { root, folder, ...unknown, containment: 'none', state: 'asks', serving: undefined }
 }
 
 async function placesBelow(roots: readonly PluginRoot[]): Promise<PluginPlace[]> {

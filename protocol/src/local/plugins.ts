@@ -5,15 +5,23 @@ const words = Type.Array(Type.String())
 
 /**
  * A folder in `plugins/`. `state`: `serves`, or why its newest version does not: `asks` (its owner has not allowed what it asks for), `disabled`, `refused`, `broken`, or `off`
- * (it crashed too often). `problem` says what is wrong, with the line where there is one. `tools` are offered now, by the last good version. `containment` is
- * what holds its process, or would: a `sandbox` of the kernel, Node's `permissions` alone, or `none`: then it has all the rights of its owner. `command` is what is started where it is no module.
+ * (it crashed too often). `problem` says what is wrong, with the line where there is one. `tools` are offered now, by the last good version. `hooks`: whose calls it sees before they
+ * run, and after; `*` is every tool. `containment` is what holds its process, or would: a `sandbox` of the kernel, Node's `permissions` alone, or `none`: then it has all the rights of its
+ * owner. `command` is what is started where it is no module.
  */
 const Plugin = Type.Object({
   name: Type.String(),
   version: Type.String(),
   folder: Type.String(),
   state: Type.Enum(['serves', 'asks', 'disabled', 'refused', 'broken', 'off']),
-  permissions: Type.Object({ read: words, write: words, exec: Type.Boolean(), net: words, env: words }),
+  permissions: Type.Object({
+    read: words,
+    write: words,
+    exec: Type.Boolean(),
+    net: words,
+    env: words,
+    hooks: Type.Object({ before: words, after: words }),
+  }),
   containment: Type.Optional(Type.Enum(['sandbox', 'permissions', 'none'])),
   command: Type.Optional(words),
   tools: words,
