@@ -390,6 +390,21 @@ test('where there is no sandbox a program in another language is allowed by a ye
   t.match(await findPlugin(client, 'hello'), { state: 'serves', containment: 'sandbox' })
 })
 
+test('what a program that nothing holds has started ends with it, and its call hears of its end', async (t) => {
+  const seconds = `601.${process.pid}`
+  const leaver = onePythonTool(
+    'Leave',
+    `import os, subprocess
+subprocess.Popen(['sleep', parameters['seconds']])
+os._exit(3)`,
+  )
+  const side = await startWithPlugins(t, { leaver }, placeWith(t, ['prlimit', 'setpriv']))
+  t.match(await allowPlugin(side, 'leaver', { unconfined: true }), { state: 'serves', containment: 'none' })
+  const message = /ended \(exit code 3\)/
+  t.match(await callTool(side, 'Leave', { seconds }), { status: 'error', error: { code: 'tool.failed', message } })
+  await until(() => processesWith(`sleep\0${seconds}`).length === 0)
+})
+
 test('a sandbox that was asked for and is not there refuses every plugin', async (t) => {
   const place = placeWith(t, ['python3'])
   mkdirSync(place.home, { mode: 0o700 })

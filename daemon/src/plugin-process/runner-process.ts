@@ -1,26 +1,18 @@
-import { spawn } from 'node:child_process'
-import type { ChildProcessByStdio } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
-import { once } from 'node:events'
-import { mkdirSync } from 'node:fs'
-import { constants } from 'node:os'
-import type { Readable, Writable } from 'node:stream'
 import type { ToolContext } from '@codegen/kit'
 import { Failure } from '@codegen/protocol/failure'
 import { createPeer } from '@codegen/protocol/peer'
 import type { Peer } from '@codegen/protocol/peer'
 import { limits } from '#limits'
-import { toCommandLine } from './command-line.ts'
 import type { ContainedPlugin } from './command-line.ts'
+import { startContained } from './contained-process.ts'
+import type { ContainedProcess } from './contained-process.ts'
 import { createContextMethods } from './context-methods.ts'
 import type { OpenCall } from './context-methods.ts'
 import { paceReading } from './pace-reading.ts'
 import type { PluginProcess, PluginProgram, ProcessEnd } from './plugin-process.ts'
 import type { RunnerMethods } from './runner-messages.ts'
 import { parseReturn } from './tool-return.ts'
-import { watchBounds } from './watch-bounds.ts'
-
-type Child = ChildProcessByStdio<Writable, Readable, Readable>
 
 /** How a plugin is started that is a module, or speaks as the runner of one does. */
 export function toRunnerProgram(plugin: ContainedPlugin): PluginProgram {
@@ -33,24 +25,15 @@ export function toRunnerProgram(plugin: ContainedPlugin): PluginProgram {
 
 /** Starts a process with nothing of codegend's: no environment, and no more of the machine than its containment lets it have. */
 function startRunnerProcess(plugin: ContainedPlugin): PluginProcess {
-  const { manifest, dataDir } = plugin
+  const { manifest } = plugin
   const calls = new Map<string, OpenCall>()
-  const child = startChild(plugin)
-  const complaint = keepComplaint(child.stderr)
+  const contained = startContained(plugin)
+  const { kill } = contained
   let asked = false
-  let excess: string | undefined
-  const kill = (): void => killAll(child, plugin)
-  const peer = connect(child, calls, kill)
-  const exceeded = (how: string): void => {
-    excess = how
-    kill()
-  }
-  const unwatch = child.pid === undefined ? () => undefined : watchBounds({ pid: child.pid, dataDir, exceeded })
-  const ended = watchEnd(child).then((end): ProcessEnd => {
-    unwatch()
-    const how = excess ?? (isHeapFull(complaint()) ? heapFull : end)
-    peer.close(new Failure('tool.failed', `The plugin ${manifest.name} ended (${how}) before it had answered.`))
-    return { asked, how, complaint: complaint() }
+  const peer = connect(contained, calls)
+  const ended = contained.ended.then((end): ProcessEnd => {
+    peer.close(new Failure('tool.failed', `The plugin ${manifest.name} ended (${end.how}) before it had answered.`))
+    return { asked, ...end }
   })
 
   /** One that is given up is a reason to see whether the process is stuck. */
@@ -101,32 +84,7 @@ function startRunnerProcess(plugin: ContainedPlugin): PluginProcess {
   }
 }
 
-function startChild(plugin: ContainedPlugin): Child {
-  const { folder, dataDir, environment } = plugin
-  const [program = '', ...words] = toCommandLine(plugin)
-  mkdirSync(dataDir, { recursive: true, mode: 0o700 })
-  const detached = isGroup(plugin)
-  return spawn(program, words, { cwd: folder, env: environment, stdio: ['pipe', 'pipe', 'pipe'], detached })
-}
-
-/** What nothing holds may start processes: they end as one group. */
-function isGroup({ containment }: ContainedPlugin): boolean {
-  return containment === 'none'
-}
-
-/** A sandbox takes everything in it with it. */
-function killAll(child: Child, plugin: ContainedPlugin): void {
-  if (isGroup(plugin) && child.pid !== undefined) {
-    try {
-      process.kill(-child.pid, 'SIGKILL')
-    } catch {
-      // Nobody of it is left.
-    }
-  }
-  child.kill('SIGKILL')
-}
-
-function connect(child: Child, calls: ReadonlyMap<string, OpenCall>, kill: () => void): Peer<RunnerMethods> {
+function connect({ child, kill }: ContainedProcess, calls: ReadonlyMap<string, OpenCall>): Peer<RunnerMethods> {
   const find = (callId: string): OpenCall | undefined => calls.get(callId)
   const findOf = (news: unknown): OpenCall | undefined => {
     const callId = typeof news === 'object' && news !== null && 'call_id' in news ? news.call_id : undefined
@@ -162,34 +120,6 @@ function connect(child: Child, calls: ReadonlyMap<string, OpenCall>, kill: () =>
 function toPlace(context: ToolContext, { dataDir }: ContainedPlugin) {
   const { cwd, workspaceRoot, toolId, generationId, timeoutMs } = context
   return { cwd, workspaceRoot, toolId, generationId, timeoutMs, dataDir }
-}
-
-async function watchEnd(child: Child): Promise<string> {
-  const refused = once(child, 'error').then(([error]) => `it could not be started: ${String(error)}`)
-  const closed = once(child, 'close').then(([code, signal]) => toHow(code, signal))
-  return Promise.race([refused, closed])
-}
-
-/** A sandbox tells of a signal as a shell does. */
-function toHow(code: unknown, signal: unknown): string {
-  if (typeof signal === 'string') return signal
-  const [name] = Object.entries(constants.signals).find(([, number]) => code === 128 + number) ?? []
-  return name ?? `exit code ${String(code)}`
-}
-
-const heapFull = `it used more than ${limits.pluginMemoryMbMax} MB of heap`
-
-function isHeapFull(complaint: string): boolean {
-  return complaint.includes('JavaScript heap out of memory')
-}
-
-/** The last of what the process says on stderr. */
-function keepComplaint(stderr: Readable): () => string {
-  let kept = ''
-  stderr.setEncoding('utf8').on('data', (chunk: string) => {
-    kept = (kept + chunk).slice(-limits.pluginComplaintCharactersMax)
-  })
-  return () => kept
 }
 
 /** Why a plugin could not describe itself, with the line where it broke. */
