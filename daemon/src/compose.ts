@@ -32,7 +32,6 @@ import type { CallsSide, HandedOver } from './compose-calls.ts'
 import type { Check } from '@codegen/protocol/wire'
 import type { Config } from './config.ts'
 import type { Log } from './log.ts'
-import { toListing } from './to-listing.ts'
 import { limits } from './limits.ts'
 import { toStatus } from './to-status.ts'
 
@@ -112,7 +111,7 @@ export function compose(options: ComposeOptions): Parts {
       ...desk,
       status,
       doctor,
-      tools: () => toListing(calls.host.list()),
+      tools: () => calls.host.list(),
       callTool: calls.localCalls.call,
       approvals: calls.approvals,
       plugins: calls.plugins,

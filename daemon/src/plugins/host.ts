@@ -9,7 +9,13 @@ import type { Validator } from 'typebox/compile'
 export type LoadedTool = { readonly tool: Tool; readonly source: string; readonly isForeign: boolean }
 
 /** A tool as it is listed. */
-export type ListedTool = { name: string; description: string; annotations: ToolAnnotations; source: string }
+export type ListedTool = {
+  name: string
+  description: string
+  parameters: Record<string, unknown>
+  annotations: ToolAnnotations
+  source: string
+}
 
 /** A built-in plugin and how to load it. Loading does nothing but importing. */
 export type BuiltInPlugin = { readonly name: string; load(): Promise<{ default: Plugin }> }
@@ -63,7 +69,7 @@ export function createPluginHost(plugins: readonly BuiltInPlugin[], foreign: For
       return found
     },
     list: () => [
-      ...builtInTools.map((tool) => toListed({ ...tool, source: 'built-in' })),
+      ...builtInTools.map((tool) => toListed({ ...tool, parameters: { ...tool.parameters }, source: 'built-in' })),
       ...foreign.definitions().map(toListed),
     ],
     checkParameters(tool, parameters) {
@@ -79,10 +85,10 @@ export function createPluginHost(plugins: readonly BuiltInPlugin[], foreign: For
 
 const noTools: ForeignTools = { definitions: () => [], find: () => undefined }
 
-type Listable = Omit<ToolDefinition, 'parameters'> & { readonly source: string }
+type Listable = ToolDefinition & { readonly source: string }
 
-function toListed({ name, description, annotations = {}, source }: Listable): ListedTool {
-  return { name, description, annotations, source }
+function toListed({ name, description, parameters, annotations = {}, source }: Listable): ListedTool {
+  return { name, description, parameters, annotations, source }
 }
 
 async function loadAll(plugins: readonly BuiltInPlugin[]): Promise<ReadonlyMap<string, LoadedTool>> {
