@@ -33,6 +33,7 @@ export const layers: Readonly<Record<string, Layer>> = {
       undici: ['hands'],
       clipboardy: ['hands'],
       '@vscode/ripgrep': ['hands'],
+      chokidar: ['plugins'],
       linkedom: ['hands'],
       turndown: ['hands'],
       '@opentelemetry': ['opentelemetry'],

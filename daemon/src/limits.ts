@@ -199,6 +199,8 @@ export const limits = {
   /** A folder that has not changed for so long is taken for whole; and how often all are looked at besides being watched. */
   pluginSettleMs: 200,
   pluginLookMs: 10_000,
+  /** How far below `plugins/` changes are watched for; those below that are found by the next look. */
+  pluginWatchDepthMax: 6,
   /** How long the first dial waits for plugins to be known. */
   pluginsFirstMsMax: 1_000,
   /** What one plugin may offer, and how deep a schema of it may be nested. */

@@ -15,7 +15,9 @@ import { openPluginConsent } from './plugin-consent.ts'
 import type { PluginConsent } from './plugin-consent.ts'
 import { createPluginSet } from './plugin-set.ts'
 import type { PluginSet } from './plugin-set.ts'
+import type { PluginRoot } from './plugin-root.ts'
 import { watchPlugins } from './watch-plugins.ts'
+import type { PluginWatch } from './watch-plugins.ts'
 
 /**
  * The plugins that were dropped into `plugins/`. Each runs in a process of its own; nothing it does there reaches codegend but through the contexts of its calls.
@@ -42,6 +44,8 @@ type OwnersWays = {
 export type ForeignPluginsOptions = {
   /** Real path of CODEGEN_HOME. */
   readonly home: string
+  /** Where they lie beside `plugins/` of `home`. */
+  readonly otherRoots: readonly PluginRoot[]
   readonly environment: Readonly<Record<string, string | undefined>>
   /** The set of tools that are offered has changed. */
   toolsChanged(): void
@@ -49,17 +53,23 @@ export type ForeignPluginsOptions = {
 }
 
 export function createForeignPlugins(options: ForeignPluginsOptions): ForeignPlugins {
-  const { home, environment, log } = options
+  const { home, otherRoots, environment, log } = options
   const root = join(home, 'plugins')
+  const roots = [{ folder: root }, ...otherRoots]
   const consent = openPluginConsent(join(home, 'plugins.json'), log)
-  let watching: { soon(): void; stop(): void } | undefined
-  const unsettled = (): void => watching?.soon()
-  const set = createPluginSet({ root, home, environment, consent, log, changed: options.toolsChanged, unsettled })
+  let watching: PluginWatch | undefined
+  const parts = { home, environment, consent, log, changed: options.toolsChanged }
+  const set = createPluginSet({
+    ...parts,
+    roots: () => roots,
+    unsettled: (afterMs) => watching?.lookAgain(afterMs),
+  })
   return {
     async start() {
       mkdirSync(root, { recursive: true, mode: 0o700 })
       mkdirSync(keptIn(home), { recursive: true, mode: 0o700 })
-      watching = watchPlugins(root, set.look, (error) => log.error('the plugins could not be looked at', error))
+      const fault = (error: unknown): void => log.error('the plugins could not be looked at', error)
+      watching = watchPlugins({ roots: () => roots, look: set.look, fault })
       await set.settled()
     },
     definitions: () =>
@@ -71,7 +81,7 @@ export function createForeignPlugins(options: ForeignPluginsOptions): ForeignPlu
     list: () => set.all().map(toListedPlugin),
     ...toOwnersWays(set, consent, root),
     stop() {
-      watching?.stop()
+      watching?.stop().catch((error: unknown) => log.error('the watch of the plugins did not end', error))
       for (const { serving } of set.all()) serving?.cancel()
     },
   }
