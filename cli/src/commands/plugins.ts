@@ -2,13 +2,16 @@ import type { Client, Plugin } from '#client'
 import { exitCodes } from '#exit-code'
 import type { ExitCode } from '#exit-code'
 import { toJsonLine } from '#render/json-view'
+import { toAskedFor, toServerQuestion } from '#render/plugin-asks'
 import { renderTable } from '#render/table'
 import { toOneLine } from '#render/visible'
 import { withClient } from '#with-client'
 import type { Command, Invocation } from './command.ts'
 import { json } from './options.ts'
 
-const details = ["docs/plugins.md tells what a plugin is. A folder in the plugins folder of codegend's home is one."]
+const details = [
+  "docs/plugins.md tells what a plugin is. A folder in the plugins folder of codegend's home is one, and so is each MCP server that NAME.mcp.json names there.",
+]
 const operands = [{ name: 'NAME', meaning: "a plugin's name" }]
 
 /** `codegen plugins`: what was dropped in, what became of it, and what it asks for. */
@@ -61,28 +64,28 @@ function showPlugins(
 ): Promise<ExitCode> {
   return withClient(terminal, async (client) => {
     const found = await ask(client, name)
-    if (has(json)) for (const plugin of found) terminal.print(toJsonLine(plugin))
-    else {
-      if (found.length > 0) terminal.print(renderTable(found.map(toRow), terminal.columns))
-      for (const { name: of, problem } of found)
-        if (problem) terminal.print(`${toOneLine(of, 64)}: ${toOneLine(problem, 600)}`)
-    }
+    for (const line of has(json) ? found.map(toJsonLine) : toLines(found, terminal.columns)) terminal.print(line)
     return exitCodes.done
   })
 }
 
-function toRow({ name, version, state, tools, permissions }: Plugin): string[] {
+function toLines(found: readonly Plugin[], columns: number): string[] {
   return [
-    toOneLine(`${name} ${version}`, 64),
-    state,
-    toOneLine(tools.join(', ') || 'no tools', 60),
-    toOneLine(inWords(permissions), 200),
+    ...(found.length > 0 ? [renderTable(found.map(toRow), columns)] : []),
+    ...found.flatMap(({ name, problem, left_out = [] }) => [
+      ...(problem === undefined ? [] : [`${toOneLine(name, 64)}: ${toOneLine(problem, 600)}`]),
+      ...left_out.map((reason) => `${toOneLine(name, 64)}: ${toOneLine(reason, 300)}`),
+    ]),
+    ...found.flatMap((plugin) => (plugin.state === 'asks' ? toServerQuestion(plugin) : [])),
   ]
 }
 
-/** What a plugin asks for. */
-function inWords({ read, write, exec, net, env }: Plugin['permissions']): string {
-  const lists = { reads: read, writes: write, reaches: net, 'is told': env }
-  const said = Object.entries(lists).flatMap(([verb, list]) => (list.length > 0 ? [`${verb} ${list.join(', ')}`] : []))
-  return [...said, ...(exec ? ['runs commands'] : [])].join('; ') || 'asks for nothing'
+function toRow(plugin: Plugin): string[] {
+  const { name, version, state, tools } = plugin
+  return [
+    toOneLine(`${name} ${version}`.trim(), 64),
+    state,
+    toOneLine(tools.join(', ') || 'no tools', 60),
+    toOneLine(toAskedFor(plugin), 200),
+  ]
 }

@@ -24,6 +24,7 @@ export type PreparedCall = {
   readonly run: JournaledRun
   readonly tool: Tool
   readonly isForeign: boolean
+  readonly isHeld: boolean
   /** Real path inside the run's root. */
   readonly cwd: string
   /** Aborted by a cancel; the reason is a Failure. */
@@ -64,7 +65,7 @@ export async function runCall(prepared: PreparedCall, parts: CallParts, started:
 }
 
 async function decideCall(
-  { call, run, tool, isForeign, cwd }: PreparedCall,
+  { call, run, tool, isForeign, isHeld, cwd }: PreparedCall,
   { contexts, runs }: CallParts,
 ): Promise<Decision> {
   const { readOnly = false, openWorld = false } = tool.annotations ?? {}
@@ -75,6 +76,7 @@ async function decideCall(
     toolName: tool.name,
     readOnly,
     foreign: isForeign,
+    held: isHeld,
     reachesOut: openWorld,
     personal,
     bootstrap: isBootstrapCall(tool.name, call.parameters),

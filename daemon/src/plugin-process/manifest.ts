@@ -36,6 +36,18 @@ export type Manifest = {
   readonly version: string
   readonly main: string
   readonly permissions: PluginPermissions
+  /** Present where it is a server of the Model Context Protocol, which has no package.json and which nothing holds. */
+  readonly server?: ServerAsk
+}
+
+/** What a server asks for: the line that starts it or the address it is at, and the names of what it is told. `digest` is of all that was written of it. */
+export type ServerAsk = {
+  readonly command?: string
+  readonly cwd?: string
+  readonly url?: string
+  readonly env: readonly string[]
+  readonly headers: readonly string[]
+  readonly digest: string
 }
 
 /** Reads the text of a package.json. Undefined where it is no plugin's; fails with plugin.refused, naming what is wrong. */
@@ -57,8 +69,12 @@ export function parseManifest(text: string): Manifest | undefined {
   return { name, version, main: parseMain(codegen.main), permissions: parsePermissions(codegen.permissions ?? {}) }
 }
 
-/** What consent is given to: other permissions are another question. */
-export function permissionsDigest(permissions: PluginPermissions): string {
+/** What consent is given to: other permissions are another question, and so is anything else in the entry of a server. */
+export function consentDigest({ permissions, server }: Manifest): string {
+  return server?.digest ?? permissionsDigest(permissions)
+}
+
+function permissionsDigest(permissions: PluginPermissions): string {
   const { read, write, exec, net, env } = permissions
   const sorted = [read, write, net, env].map((list) => list.toSorted())
   return createHash('sha256')

@@ -142,8 +142,10 @@ function toDefinitions({ manifest, serving }: InstalledPlugin): (ToolDefinition 
 function findTool(plugins: readonly InstalledPlugin[], name: string): LoadedTool | undefined {
   for (const plugin of plugins) {
     const definition = plugin.serving?.tools.find((tool) => tool.name === name)
-    if (definition)
-      return { tool: toTool(plugin, definition), source: `plugin ${plugin.manifest?.name}`, isForeign: true }
+    if (definition) {
+      const isHeld = plugin.manifest?.server === undefined
+      return { tool: toTool(plugin, definition), source: `plugin ${plugin.manifest?.name}`, isForeign: true, isHeld }
+    }
   }
   return undefined
 }

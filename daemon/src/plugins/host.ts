@@ -6,7 +6,13 @@ import { Compile } from 'typebox/compile'
 import type { Validator } from 'typebox/compile'
 
 /** A tool that can be called, with where it came from. */
-export type LoadedTool = { readonly tool: Tool; readonly source: string; readonly isForeign: boolean }
+export type LoadedTool = {
+  readonly tool: Tool
+  readonly source: string
+  readonly isForeign: boolean
+  /** codegend keeps it to what it says of itself. */
+  readonly isHeld: boolean
+}
 
 /** A tool as it is listed. */
 export type ListedTool = {
@@ -103,7 +109,7 @@ async function loadAll(plugins: readonly BuiltInPlugin[]): Promise<ReadonlyMap<s
           `The plugin ${plugins[index]?.name} brings the tool ${tool.name}, which is not its to bring.`,
         )
       }
-      tools.set(tool.name, { tool, source: 'built-in', isForeign: false })
+      tools.set(tool.name, { tool, source: 'built-in', isForeign: false, isHeld: true })
     }
   }
   const missing = [...known].find((name) => !tools.has(name))

@@ -10,7 +10,7 @@ import type { PluginConsent } from './plugin-consent.ts'
 import { keepCopy } from './plugin-folder.ts'
 import type { FolderLook } from './plugin-folder.ts'
 import { openVersion } from './plugin-version.ts'
-import type { PluginVersion } from './plugin-version.ts'
+import type { PluginVersion, VersionOptions } from './plugin-version.ts'
 
 /** Where things are, and who may be asked. */
 export type PluginParts = {
@@ -26,8 +26,9 @@ export type PluginParts = {
   changed(): void
 }
 
-/** A folder in `plugins/`, with the last good version of what is in it. */
+/** A folder in `plugins/`, with the last good version of what is in it; or one server of a file or folder that names some. */
 export type InstalledPlugin = {
+  /** The file, for a server that stands in one. */
   readonly folder: string
   /** What the folder was when it was last tried. */
   stamp: string | undefined
@@ -35,6 +36,8 @@ export type InstalledPlugin = {
   state: PluginState
   /** Why the newest version does not serve. */
   problem: string | undefined
+  /** What is not offered of the version that serves, and why. */
+  leftOut: readonly string[]
   serving: PluginVersion | undefined
 }
 
@@ -55,10 +58,15 @@ export async function tryPlugin(plugin: InstalledPlugin, look: FolderLook, parts
     settle(plugin, state)
     if (state === 'disabled') withdraw(plugin, parts)
   } catch (error) {
-    const refused = error instanceof Failure && error.code === 'plugin.refused'
-    settle(plugin, refused ? 'refused' : 'broken', toSentence(error))
-    parts.log.warn('a plugin was not loaded', { plugin: folder, reason: plugin.problem })
+    fail(plugin, error, parts)
   }
+}
+
+/** The newest version cannot be used. */
+export function fail(plugin: InstalledPlugin, error: unknown, { log }: Pick<PluginParts, 'log'>): void {
+  const refused = error instanceof Failure && error.code === 'plugin.refused'
+  settle(plugin, refused ? 'refused' : 'broken', toSentence(error))
+  log.warn('a plugin was not loaded', { plugin: plugin.folder, reason: plugin.problem })
 }
 
 /** Offers nothing of it any more. Its calls are finished. */
@@ -75,12 +83,13 @@ export function keptIn(home: string): string {
   return join(home, 'cache', 'plugins')
 }
 
-function nextState(manifest: Manifest, consent: PluginConsent): 'serves' | 'asks' | 'disabled' {
+/** What becomes of a plugin by its owner's word. */
+export function nextState(manifest: Manifest, consent: PluginConsent): 'serves' | 'asks' | 'disabled' {
   if (consent.isDisabled(manifest.name)) return 'disabled'
   return consent.isAllowed(manifest) ? 'serves' : 'asks'
 }
 
-function settle(plugin: InstalledPlugin, state: PluginState, problem?: string): void {
+export function settle(plugin: InstalledPlugin, state: PluginState, problem?: string): void {
   plugin.state = state
   plugin.problem = problem
 }
@@ -91,7 +100,7 @@ async function serve(
   parts: PluginParts,
 ): Promise<void> {
   const { manifest, look } = found
-  const { home, log } = parts
+  const { home } = parts
   const { folder, digest } = await keepCopy(plugin.folder, look.files, keptIn(home))
   if (plugin.state === 'serves' && plugin.serving?.digest === digest) return
   const dataDir = join(home, 'data', manifest.name.replaceAll('/', '__'))
@@ -102,12 +111,18 @@ async function serve(
     environment: toEnvironment(manifest, parts.environment),
   })
   const { tools, running } = await describePlugin(program)
-  const conflict = parts.conflictOf(
-    plugin,
-    tools.map(({ name }) => name),
-  )
+  swapIn(plugin, { manifest, program, digest, tools, first: running }, parts)
+}
+
+type NewVersion = Omit<VersionOptions, 'gaveUp' | 'log'> & { readonly manifest: Manifest }
+
+/** Offers a version that was found good instead of the one before, which finishes its calls. Fails with plugin.broken where its tools have names that are taken. */
+export function swapIn(plugin: InstalledPlugin, found: NewVersion, parts: PluginParts): PluginVersion {
+  const { manifest, ...version } = found
+  const names = version.tools.map(({ name }) => name)
+  const conflict = parts.conflictOf(plugin, names)
   if (conflict) {
-    running?.end()
+    version.first?.end()
     throw new Failure('plugin.broken', conflict)
   }
   const gaveUp = (reason: string): void => {
@@ -115,11 +130,13 @@ async function serve(
     withdraw(plugin, parts)
   }
   const before = plugin.serving
-  plugin.serving = openVersion({ program, digest, tools, first: running, gaveUp, log })
+  const opened = openVersion({ ...version, gaveUp, log: parts.log })
+  plugin.serving = opened
   settle(plugin, 'serves')
   before?.stop()
-  log.info('a plugin serves', { plugin: manifest.name, version: manifest.version, digest })
+  parts.log.info('a plugin serves', { plugin: manifest.name, version: manifest.version, digest: version.digest })
   parts.changed()
+  return opened
 }
 
 function toEnvironment({ permissions }: Manifest, environment: PluginParts['environment']): Record<string, string> {

@@ -1,5 +1,5 @@
 import type { InstalledPlugin, PluginState } from './installed-plugin.ts'
-import type { PluginPermissions } from '#plugin-process/manifest'
+import type { PluginPermissions, ServerAsk } from '#plugin-process/manifest'
 
 /** A plugin as its owner is shown it. */
 export type ListedPlugin = {
@@ -12,9 +12,13 @@ export type ListedPlugin = {
   /** What is offered of it now, by the last good version. */
   tools: string[]
   problem?: string
+  /** What a server asks for. */
+  server?: { command?: string; cwd?: string; url?: string; env: string[]; headers: string[] }
+  /** What is not offered of it, and why. */
+  left_out?: string[]
 }
 
-export function toListedPlugin({ folder, manifest, state, problem, serving }: InstalledPlugin): ListedPlugin {
+export function toListedPlugin({ folder, manifest, state, problem, leftOut, serving }: InstalledPlugin): ListedPlugin {
   return {
     name: manifest?.name ?? folder.slice(folder.lastIndexOf('/') + 1),
     version: manifest?.version ?? '',
@@ -23,5 +27,12 @@ export function toListedPlugin({ folder, manifest, state, problem, serving }: In
     permissions: manifest?.permissions ?? { read: [], write: [], exec: false, net: [], env: [] },
     tools: (serving?.tools ?? []).map(({ name }) => name),
     ...(problem === undefined ? {} : { problem }),
+    ...(manifest?.server ? { server: toListedServer(manifest.server) } : {}),
+    ...(serving && leftOut.length > 0 ? { left_out: [...leftOut] } : {}),
   }
+}
+
+function toListedServer({ command, cwd, url, env, headers }: ServerAsk): NonNullable<ListedPlugin['server']> {
+  const place = { ...(command === undefined ? {} : { command }), ...(cwd === undefined ? {} : { cwd }) }
+  return { ...place, ...(url === undefined ? {} : { url }), env: [...env], headers: [...headers] }
 }

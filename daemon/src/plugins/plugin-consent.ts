@@ -2,7 +2,7 @@ import { readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { Type } from 'typebox'
 import { Compile } from 'typebox/compile'
 import type { Log } from '#log'
-import { permissionsDigest } from '#plugin-process/manifest'
+import { consentDigest } from '#plugin-process/manifest'
 import type { Manifest } from '#plugin-process/manifest'
 
 /** What the owner said of the plugins. It outlives codegend, and a plugin that is removed and comes back. */
@@ -29,11 +29,11 @@ export function openPluginConsent(file: string, log: Log): PluginConsent {
   }
 
   return {
-    isAllowed: ({ name, permissions }) => allowed.get(name) === permissionsDigest(permissions),
+    isAllowed: (manifest) => allowed.get(manifest.name) === consentDigest(manifest),
     isDisabled: (name) => disabled.has(name),
-    allow({ name, permissions }) {
-      allowed.set(name, permissionsDigest(permissions))
-      disabled.delete(name)
+    allow(manifest) {
+      allowed.set(manifest.name, consentDigest(manifest))
+      disabled.delete(manifest.name)
       save()
     },
     setDisabled(name, isDisabled) {

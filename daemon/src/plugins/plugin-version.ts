@@ -10,6 +10,8 @@ export type PluginVersion = {
   /** Of its content. */
   readonly digest: string
   readonly tools: readonly ToolDefinition[]
+  /** From now on these are its tools. */
+  redefine(tools: readonly ToolDefinition[]): void
   /** Starts the process where none runs. Fails with tool.unavailable once the plugin crashed too often, and as PluginProcess's `call` does. */
   call(tool: string, call: ProcessCall): Promise<ToolReturn>
   /** Finishes its calls, for limits.pluginLeaveMsMax at the most, and ends its process. */
@@ -24,7 +26,8 @@ export type VersionOptions = KeptProcessOptions & {
 }
 
 export function openVersion(options: VersionOptions): PluginVersion {
-  const { digest, tools } = options
+  const { digest } = options
+  let { tools } = options
   const kept = keepProcess(options)
   let timer: NodeJS.Timeout | undefined
   let [openCount, stopped] = [0, false]
@@ -45,7 +48,10 @@ export function openVersion(options: VersionOptions): PluginVersion {
 
   return {
     digest,
-    tools,
+    get tools() {
+      return tools
+    },
+    redefine: (now) => void (tools = now),
     async call(tool, call) {
       if (!stopped) clearTimeout(timer)
       openCount += 1

@@ -3,9 +3,19 @@ import { method } from './method.ts'
 
 const words = Type.Array(Type.String())
 
+/** What an MCP server asks for: the line that starts it or the address it is at, and the names, never the values, of what it is told. */
+const Server = Type.Object({
+  command: Type.Optional(Type.String()),
+  cwd: Type.Optional(Type.String()),
+  url: Type.Optional(Type.String()),
+  env: words,
+  headers: words,
+})
+
 /**
  * A folder in `plugins/`. `state`: `serves`, or why its newest version does not: `asks` (its owner has not allowed what it asks for), `disabled`, `refused`, `broken`, or `off`
- * (it crashed too often). `problem` says what is wrong, with the line where there is one. `tools` are offered now, by the last good version.
+ * (it crashed too often). `problem` says what is wrong, with the line where there is one. `tools` are offered now, by the last good version; `left_out`
+ * says which are not, and why. `server` is there for an MCP server, which nothing holds.
  */
 const Plugin = Type.Object({
   name: Type.String(),
@@ -15,6 +25,8 @@ const Plugin = Type.Object({
   permissions: Type.Object({ read: words, write: words, exec: Type.Boolean(), net: words, env: words }),
   tools: words,
   problem: Type.Optional(Type.String()),
+  server: Type.Optional(Server),
+  left_out: Type.Optional(words),
 })
 
 const named = { name: Type.String({ minLength: 1, maxLength: 214 }) }
