@@ -28,11 +28,14 @@ export type Client = {
   shutdown(): Promise<Result<'daemon/shutdown'>>
   /** Runs one tool. Aborting `signal` cancels it. */
   callTool(parameters: Parameters<'tools/call'>, signal: AbortSignal): Promise<Result<'tools/call'>>
-  listTools(): Promise<Result<'tools/list'>['tools']>
-  listPlugins(): Promise<Plugin[]>
-  allowPlugin(name: string): Promise<Plugin>
-  enablePlugin(name: string): Promise<Plugin>
-  disablePlugin(name: string): Promise<Plugin>
+  /** What there is for whoever works in `cwd`. */
+  listTools(cwd: string): Promise<Result<'tools/list'>['tools']>
+  listPlugins(cwd: string): Promise<Result<'plugins/list'>>
+  allowPlugin(name: string, cwd: string): Promise<Plugin>
+  enablePlugin(name: string, cwd: string): Promise<Plugin>
+  disablePlugin(name: string, cwd: string): Promise<Plugin>
+  trustProject(cwd: string): Promise<Result<'plugins/trust'>>
+  untrustProject(cwd: string): Promise<Result<'plugins/untrust'>>
   /** Resolves when the connection has ended, from whichever side. */
   readonly closed: Promise<Failure>
   close(): void
@@ -116,11 +119,13 @@ function toMethods(peer: Peer<DaemonMethods>, introduced: Promise<unknown>): Omi
     tailLogs: (parameters) => ask('logs/tail', parameters),
     shutdown: () => peer.request('daemon/shutdown', {}),
     callTool: (parameters, signal) => ask('tools/call', parameters, { timeoutMs: Infinity, signal }),
-    listPlugins: async () => (await ask('plugins/list', {})).plugins,
-    allowPlugin: async (name) => (await ask('plugins/allow', { name })).plugin,
-    enablePlugin: async (name) => (await ask('plugins/enable', { name })).plugin,
-    disablePlugin: async (name) => (await ask('plugins/disable', { name })).plugin,
-    listTools: async () => (await ask('tools/list', {})).tools,
+    listPlugins: (cwd) => ask('plugins/list', { cwd }),
+    allowPlugin: async (name, cwd) => (await ask('plugins/allow', { name, cwd })).plugin,
+    enablePlugin: async (name, cwd) => (await ask('plugins/enable', { name, cwd })).plugin,
+    disablePlugin: async (name, cwd) => (await ask('plugins/disable', { name, cwd })).plugin,
+    trustProject: (cwd) => ask('plugins/trust', { cwd }),
+    untrustProject: (cwd) => ask('plugins/untrust', { cwd }),
+    listTools: async (cwd) => (await ask('tools/list', { cwd })).tools,
   }
 }
 

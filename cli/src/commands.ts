@@ -10,6 +10,7 @@ import { log } from '#commands/log'
 import { logs } from '#commands/logs'
 import { mcp } from '#commands/mcp'
 import { allowPlugin, disablePlugin, enablePlugin, plugins } from '#commands/plugins'
+import { trustPlugins, untrustPlugins } from '#commands/plugins-trust'
 import { resume } from '#commands/resume'
 import { run } from '#commands/run'
 import { runs } from '#commands/runs'
@@ -38,6 +39,8 @@ export const commands: readonly Command[] = [
   allowPlugin,
   enablePlugin,
   disablePlugin,
+  trustPlugins,
+  untrustPlugins,
   startDaemon,
   stopDaemon,
   restartDaemon,

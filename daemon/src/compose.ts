@@ -111,7 +111,7 @@ export function compose(options: ComposeOptions): Parts {
       ...desk,
       status,
       doctor,
-      tools: () => calls.host.list(),
+      tools: (cwd = '/') => calls.host.list(cwd),
       callTool: calls.localCalls.call,
       approvals: calls.approvals,
       plugins: calls.plugins,

@@ -135,7 +135,7 @@ function toLateDaemon(find: () => Parts['daemon'] | undefined): Parts['daemon'] 
   }
   return {
     status: () => parts().status(),
-    tools: () => parts().tools(),
+    tools: (cwd) => parts().tools(cwd),
     callTool: async (...wish) => parts().callTool(...wish),
     doctor: async (signal) => parts().doctor(signal),
     startRun: async (...wish) => parts().startRun(...wish),
@@ -146,10 +146,13 @@ function toLateDaemon(find: () => Parts['daemon'] | undefined): Parts['daemon'] 
     inputRun: async (...wish) => parts().inputRun(...wish),
     plugins: {
       list: () => parts().plugins.list(),
-      allow: async (name) => parts().plugins.allow(name),
-      enable: async (name) => parts().plugins.enable(name),
-      disable: async (name) => parts().plugins.disable(name),
+      allow: async (...wish) => parts().plugins.allow(...wish),
+      enable: async (...wish) => parts().plugins.enable(...wish),
+      disable: async (...wish) => parts().plugins.disable(...wish),
       reload: async () => parts().plugins.reload(),
+      trust: async (cwd) => parts().plugins.trust(cwd),
+      untrust: async (cwd) => parts().plugins.untrust(cwd),
+      untrusted: async (cwd) => parts().plugins.untrusted(cwd),
     },
     approvals: {
       list: () => parts().approvals.list(),

@@ -13,7 +13,15 @@ import {
   RunFinishedNotification,
   ToolOutputNotification,
 } from '#local/notifications'
-import { PluginsAllow, PluginsDisable, PluginsEnable, PluginsList, PluginsReload } from '#local/plugins'
+import {
+  PluginsAllow,
+  PluginsDisable,
+  PluginsEnable,
+  PluginsList,
+  PluginsReload,
+  PluginsTrust,
+  PluginsUntrust,
+} from '#local/plugins'
 import { RunAttach, RunCancel, RunDetach, RunGet, RunInputMethod, RunList, RunStart } from '#local/run'
 import { ToolsCall, ToolsList } from '#local/tools'
 
@@ -43,6 +51,8 @@ export const daemonMethods = [
   PluginsEnable,
   PluginsDisable,
   PluginsReload,
+  PluginsTrust,
+  PluginsUntrust,
   ApprovalList,
   ApprovalRespond,
 ] as const

@@ -4,6 +4,7 @@ import type { ExitCode } from '#exit-code'
 import { toJsonLine } from '#render/json-view'
 import { toAskedFor, toServerQuestion } from '#render/plugin-asks'
 import { renderTable } from '#render/table'
+import type { Terminal } from '#render/terminal'
 import { toOneLine } from '#render/visible'
 import { withClient } from '#with-client'
 import type { Command, Invocation } from './command.ts'
@@ -22,7 +23,15 @@ export const plugins: Command = {
   operands: [],
   options: [json],
   details,
-  run: (invocation) => showPlugins(invocation, (client) => client.listPlugins()),
+  run: (invocation) =>
+    showPlugins(invocation, async (client) => {
+      const { plugins: found, untrusted } = await client.listPlugins(process.cwd())
+      if (untrusted !== undefined)
+        invocation.terminal.note(
+          `${toOneLine(untrusted, 300)} brings plugins of its own; should they be offered there, codegen plugins trust says so.`,
+        )
+      return found
+    }),
 }
 
 /** `codegen plugins allow NAME` */
@@ -35,7 +44,7 @@ export const allowPlugin: Command = {
   details: [
     'What it asks for is shown by codegen plugins. Should it ask for something else one day, it waits for another yes.',
   ],
-  run: (invocation) => showPlugins(invocation, async (client, name) => [await client.allowPlugin(name)]),
+  run: (invocation) => showPlugins(invocation, async (client, name) => [await client.allowPlugin(name, process.cwd())]),
 }
 
 /** `codegen plugins enable NAME` */
@@ -45,7 +54,8 @@ export const enablePlugin: Command = {
   summary: 'offer the tools of a disabled plugin again',
   operands,
   options: [json],
-  run: (invocation) => showPlugins(invocation, async (client, name) => [await client.enablePlugin(name)]),
+  run: (invocation) =>
+    showPlugins(invocation, async (client, name) => [await client.enablePlugin(name, process.cwd())]),
 }
 
 /** `codegen plugins disable NAME` */
@@ -55,7 +65,8 @@ export const disablePlugin: Command = {
   summary: 'offer nothing of a plugin until it is enabled',
   operands,
   options: [json],
-  run: (invocation) => showPlugins(invocation, async (client, name) => [await client.disablePlugin(name)]),
+  run: (invocation) =>
+    showPlugins(invocation, async (client, name) => [await client.disablePlugin(name, process.cwd())]),
 }
 
 function showPlugins(
@@ -64,9 +75,17 @@ function showPlugins(
 ): Promise<ExitCode> {
   return withClient(terminal, async (client) => {
     const found = await ask(client, name)
-    for (const line of has(json) ? found.map(toJsonLine) : toLines(found, terminal.columns)) terminal.print(line)
+    printPlugins(found, { isJson: has(json), terminal })
     return exitCodes.done
   })
+}
+
+/** Prints plugins as a table and what is wrong with them below it, or as JSON lines. */
+export function printPlugins(
+  found: readonly Plugin[],
+  { isJson, terminal }: { isJson: boolean; terminal: Terminal },
+): void {
+  for (const line of isJson ? found.map(toJsonLine) : toLines(found, terminal.columns)) terminal.print(line)
 }
 
 function toLines(found: readonly Plugin[], columns: number): string[] {
@@ -81,11 +100,11 @@ function toLines(found: readonly Plugin[], columns: number): string[] {
 }
 
 function toRow(plugin: Plugin): string[] {
-  const { name, version, state, tools } = plugin
+  const { name, version, state, tools, project } = plugin
   return [
     toOneLine(`${name} ${version}`.trim(), 64),
     state,
     toOneLine(tools.join(', ') || 'no tools', 60),
-    toOneLine(toAskedFor(plugin), 200),
+    toOneLine(toAskedFor(plugin), 200) + (project === undefined ? '' : ` (of ${toOneLine(project, 100)})`),
   ]
 }

@@ -31,6 +31,9 @@ const noPlugins: LocalDaemon['plugins'] = {
   enable: unknownPlugin,
   disable: unknownPlugin,
   reload: async () => [],
+  trust: unknownPlugin,
+  untrust: unknownPlugin,
+  untrusted: async () => undefined,
 }
 
 export function createFakeDaemon(): FakeDaemon {

@@ -26,19 +26,16 @@ export type HttpServer = {
 /** An entry that cannot be used. Its neighbours can. */
 export type WrongServer = { readonly kind: 'wrong'; readonly problem: string }
 
-/** Reads the text of a file with `mcpServers`. Fails with plugin.refused where there is nothing of the kind. */
+/** Reads the text of a file with `mcpServers`. Fails with plugin.broken where there is nothing of the kind. */
 export function parseMcpServers(text: string, file: string): readonly McpServer[] {
   const found = parseJson(text, file)
   const named = isRecord(found) ? (found['mcpServers'] ?? toBareEntries(found)) : undefined
   if (!isRecord(found) || !isRecord(named) || Object.keys(named).length === 0) {
-    throw new Failure(
-      'plugin.refused',
-      `${file} has no "mcpServers": { "NAME": { "command": ... } or { "url": ... } }.`,
-    )
+    throw new Failure('plugin.broken', `${file} has no "mcpServers": { "NAME": { "command": ... } or { "url": ... } }.`)
   }
   const entries = Object.entries(named)
   if (entries.length > limits.mcpServersMax) {
-    throw new Failure('plugin.refused', `${file} names more than ${limits.mcpServersMax} servers.`)
+    throw new Failure('plugin.broken', `${file} names more than ${limits.mcpServersMax} servers.`)
   }
   const schema = found['$schema']
   const form = typeof schema === 'string' && schema.startsWith(portableSchemas) ? 'portable' : 'open'
@@ -52,7 +49,7 @@ function parseJson(text: string, file: string): unknown {
     return JSON.parse(text)
   } catch (error) {
     const reason = error instanceof Error ? error.message : 'not JSON'
-    throw new Failure('plugin.refused', `${file} cannot be read: ${reason.slice(0, 200)}.`)
+    throw new Failure('plugin.broken', `${file} cannot be read: ${reason.slice(0, 200)}.`)
   }
 }
 

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Failure } from '@codegen/protocol/failure'
@@ -7,8 +8,10 @@ import { describePlugin } from './describe-plugin.ts'
 import { parseManifest } from '#plugin-process/manifest'
 import type { Manifest } from '#plugin-process/manifest'
 import type { PluginConsent } from './plugin-consent.ts'
+import type { KeptCopies } from './kept-copies.ts'
 import { keepCopy } from './plugin-folder.ts'
-import type { FolderLook } from './plugin-folder.ts'
+import type { FolderLook, KeptCopy } from './plugin-folder.ts'
+import type { PluginRoot } from './plugin-root.ts'
 import { openVersion } from './plugin-version.ts'
 import type { PluginVersion, VersionOptions } from './plugin-version.ts'
 
@@ -19,6 +22,7 @@ export type PluginParts = {
   /** What plugins may ask for by name. */
   readonly environment: Readonly<Record<string, string | undefined>>
   readonly consent: PluginConsent
+  readonly copies: KeptCopies
   readonly log: Log
   /** Why a plugin may not offer these tools beside the others, if so. */
   conflictOf(plugin: InstalledPlugin, tools: readonly string[]): string | undefined
@@ -28,6 +32,7 @@ export type PluginParts = {
 
 /** A folder in `plugins/`, with the last good version of what is in it; or one server of a file or folder that names some. */
 export type InstalledPlugin = {
+  readonly root: PluginRoot
   /** The file, for a server that stands in one. */
   readonly folder: string
   /** What the folder was when it was last tried. */
@@ -46,20 +51,18 @@ export type PluginState = 'serves' | 'asks' | 'disabled' | 'refused' | 'broken' 
 
 /** Tries what is in a plugin's folder now, and swaps it in where it is good; otherwise the last good version serves on. Never fails. */
 export async function tryPlugin(plugin: InstalledPlugin, look: FolderLook, parts: PluginParts): Promise<void> {
-  const { folder } = plugin
   plugin.stamp = look.stamp
   try {
-    const text = await readFile(join(folder, 'package.json'), 'utf8').catch(() => '{}')
-    const manifest = parseManifest(text)
-    plugin.manifest = manifest ?? plugin.manifest
-    if (!manifest) throw new Failure('plugin.refused', 'It has no package.json with a "codegen" field.')
-    const state = nextState(manifest, parts.consent)
-    if (state === 'serves') return await serve(plugin, { manifest, look }, parts)
+    const state = await tryNewest(plugin, look, parts)
     settle(plugin, state)
     if (state === 'disabled') withdraw(plugin, parts)
   } catch (error) {
     fail(plugin, error, parts)
   }
+  if (plugin.serving === undefined && (plugin.state === 'asks' || plugin.state === 'broken'))
+    await serveLastGood(plugin, parts).catch((error: unknown) => {
+      parts.log.warn('the last good version cannot be served', { plugin: plugin.folder, reason: toSentence(error) })
+    })
 }
 
 /** The newest version cannot be used. */
@@ -84,9 +87,13 @@ export function keptIn(home: string): string {
 }
 
 /** What becomes of a plugin by its owner's word. */
-export function nextState(manifest: Manifest, consent: PluginConsent): 'serves' | 'asks' | 'disabled' {
-  if (consent.isDisabled(manifest.name)) return 'disabled'
-  return consent.isAllowed(manifest) ? 'serves' : 'asks'
+export function nextState(
+  manifest: Manifest,
+  root: PluginRoot,
+  consent: PluginConsent,
+): 'serves' | 'asks' | 'disabled' {
+  if (consent.isDisabled(manifest.name, root)) return 'disabled'
+  return consent.isAllowed(manifest, root) ? 'serves' : 'asks'
 }
 
 export function settle(plugin: InstalledPlugin, state: PluginState, problem?: string): void {
@@ -94,24 +101,52 @@ export function settle(plugin: InstalledPlugin, state: PluginState, problem?: st
   plugin.problem = problem
 }
 
-async function serve(
+async function tryNewest(
   plugin: InstalledPlugin,
-  found: { manifest: Manifest; look: FolderLook },
+  look: FolderLook,
   parts: PluginParts,
-): Promise<void> {
-  const { manifest, look } = found
-  const { home } = parts
-  const { folder, digest } = await keepCopy(plugin.folder, look.files, keptIn(home))
-  if (plugin.state === 'serves' && plugin.serving?.digest === digest) return
-  const dataDir = join(home, 'data', manifest.name.replaceAll('/', '__'))
-  const program = toRunnerProgram({
-    manifest,
-    folder,
-    dataDir,
-    environment: toEnvironment(manifest, parts.environment),
-  })
+): Promise<'serves' | 'asks' | 'disabled'> {
+  const manifest = await loadManifest(plugin.folder)
+  plugin.manifest = manifest
+  const state = nextState(manifest, plugin.root, parts.consent)
+  if (state !== 'serves') return state
+  const copy = await keepCopy(plugin.folder, look.files, keptIn(parts.home))
+  if (plugin.state !== 'serves' || plugin.serving?.digest !== copy.digest)
+    await serve(plugin, { manifest, copy }, parts)
+  return 'serves'
+}
+
+/** What served before codegend was started, where its owner's yes still covers it. */
+async function serveLastGood(plugin: InstalledPlugin, parts: PluginParts): Promise<void> {
+  const digest = await parts.copies.lastGood(plugin.folder)
+  if (digest === undefined) return
+  const folder = join(keptIn(parts.home), digest)
+  const manifest = await loadManifest(folder)
+  if (nextState(manifest, plugin.root, parts.consent) === 'serves')
+    await serve(plugin, { manifest, copy: { folder, digest } }, parts)
+}
+
+async function loadManifest(folder: string): Promise<Manifest> {
+  const text = await readFile(join(folder, 'package.json'), 'utf8').catch(() => '{}')
+  const manifest = parseManifest(text)
+  if (manifest) return manifest
+  throw new Failure('plugin.refused', 'It has no package.json with a "codegen" field.')
+}
+
+type Version = { readonly manifest: Manifest; readonly copy: KeptCopy }
+
+/** Swaps a version in that is found good. */
+async function serve(plugin: InstalledPlugin, { manifest, copy }: Version, parts: PluginParts): Promise<void> {
+  const { home, log } = parts
+  const { folder, digest } = copy
+  const dataDir = join(home, 'data', toDataName(manifest.name, plugin.root))
+  const environment = toEnvironment(manifest, parts.environment)
+  const program = toRunnerProgram({ manifest, folder, dataDir, environment })
   const { tools, running } = await describePlugin(program)
   swapIn(plugin, { manifest, program, digest, tools, first: running }, parts)
+  await parts.copies
+    .noteGood(plugin.folder, digest)
+    .catch((error: unknown) => log.error('the last good version is not on record', error))
 }
 
 type NewVersion = Omit<VersionOptions, 'gaveUp' | 'log'> & { readonly manifest: Manifest }
@@ -132,11 +167,17 @@ export function swapIn(plugin: InstalledPlugin, found: NewVersion, parts: Plugin
   const before = plugin.serving
   const opened = openVersion({ ...version, gaveUp, log: parts.log })
   plugin.serving = opened
-  settle(plugin, 'serves')
   before?.stop()
   parts.log.info('a plugin serves', { plugin: manifest.name, version: manifest.version, digest: version.digest })
   parts.changed()
   return opened
+}
+
+/** What a project's plugin keeps is not what the owner's own of that name does. */
+export function toDataName(name: string, { project }: PluginRoot): string {
+  const plain = name.replaceAll('/', '__')
+  if (project === undefined) return plain
+  return `${plain}@${createHash('sha256').update(project).digest('hex').slice(0, 12)}`
 }
 
 function toEnvironment({ permissions }: Manifest, environment: PluginParts['environment']): Record<string, string> {

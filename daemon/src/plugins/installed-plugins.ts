@@ -2,6 +2,8 @@ import type { Failure } from '@codegen/protocol/failure'
 import { fail, tryPlugin, withdraw } from './installed-plugin.ts'
 import type { InstalledPlugin, PluginParts } from './installed-plugin.ts'
 import type { FolderLook } from './plugin-folder.ts'
+import { doRootsMeet } from './plugin-root.ts'
+import type { PluginPlace } from './plugin-root.ts'
 import { readServers } from './read-servers.ts'
 import { tryServer } from './try-server.ts'
 import type { ServerFound } from './try-server.ts'
@@ -12,9 +14,9 @@ export type InstalledPlugins = {
   at(folder: string): InstalledPlugin[]
   isTrying(plugin: InstalledPlugin): boolean
   /** Begins to try all that lies there and has not been tried as it is now. */
-  tryAt(folder: string, look: FolderLook): Promise<void>
+  tryAt(place: PluginPlace, look: FolderLook): Promise<void>
   /** What others can write to is not run, not even as it was before. */
-  refuseAt(folder: string, failure: Failure): void
+  refuseAt(place: PluginPlace, failure: Failure): void
   /** Takes away all that lies elsewhere. */
   keepOnly(folders: ReadonlySet<string>): void
   /** The end of all that is being tried. */
@@ -36,28 +38,29 @@ export function createInstalledPlugins(options: Omit<PluginParts, 'conflictOf'>)
   }
 
   /** Those that are there, or one that stands for what cannot be told apart. */
-  function anyAt(folder: string): InstalledPlugin[] {
+  function anyAt({ root, folder }: PluginPlace): InstalledPlugin[] {
     const known = at(folder)
     if (known.length > 0) return known
-    const fresh = newPlugin(folder)
+    const fresh = newPlugin({ root, folder })
     plugins.set(folder, fresh)
     return [fresh]
   }
 
-  async function tryAt(folder: string, look: FolderLook): Promise<void> {
+  async function tryAt(place: PluginPlace, look: FolderLook): Promise<void> {
+    const { folder } = place
     try {
       const found = await readServers(folder, look.files)
       const servers = found?.servers ?? [undefined]
       const wanted = new Map(servers.map((server) => [keyOf(folder, server?.name), server]))
       keep((key, plugin) => plugin.folder !== folder || wanted.has(key))
       for (const [key, server] of wanted) {
-        const plugin = plugins.get(key) ?? newPlugin(folder)
+        const plugin = plugins.get(key) ?? newPlugin(place)
         plugins.set(key, plugin)
         trials.begin(plugin, look, server && { server, version: found?.version ?? '', look })
       }
     } catch (error) {
       // What is written of servers cannot be read. Those that serve go on.
-      for (const plugin of anyAt(folder)) {
+      for (const plugin of anyAt(place)) {
         plugin.stamp = look.stamp
         fail(plugin, error, parts)
       }
@@ -70,9 +73,9 @@ export function createInstalledPlugins(options: Omit<PluginParts, 'conflictOf'>)
     at,
     isTrying: trials.isTrying,
     tryAt,
-    refuseAt(folder, { message }) {
-      for (const plugin of anyAt(folder)) {
-        if (plugin.problem !== message) parts.log.warn('a plugin is refused', { plugin: folder, reason: message })
+    refuseAt(place, { message }) {
+      for (const plugin of anyAt(place)) {
+        if (plugin.problem !== message) parts.log.warn('a plugin is refused', { plugin: place.folder, reason: message })
         Object.assign(plugin, { state: 'refused', problem: message, stamp: undefined })
         withdraw(plugin, parts)
       }
@@ -112,7 +115,7 @@ function findConflict(
   tools: readonly string[],
 ): string | undefined {
   for (const other of plugins.values()) {
-    if (other === plugin || !other.serving) continue
+    if (other === plugin || !other.serving || !doRootsMeet(other.root, plugin.root)) continue
     if (other.manifest?.name === plugin.manifest?.name) return `${other.folder} has a plugin of this name.`
     const taken = other.serving.tools.find(({ name }) => tools.includes(name))
     if (taken) return `The plugin ${other.manifest?.name} offers a tool ${taken.name} already.`
@@ -120,9 +123,9 @@ function findConflict(
   return undefined
 }
 
-function newPlugin(folder: string): InstalledPlugin {
+function newPlugin({ root, folder }: PluginPlace): InstalledPlugin {
   const unknown = { stamp: undefined, manifest: undefined, problem: undefined, serving: undefined }
-  return { folder, ...unknown, state: 'asks', leftOut: [] }
+  return { root, folder, ...unknown, state: 'asks', leftOut: [] }
 }
 
 function keyOf(folder: string, server: string | undefined): string {

@@ -11,6 +11,8 @@ export type ListedPlugin = {
   permissions: { -readonly [Name in keyof PluginPermissions]: PluginPermissions[Name] }
   /** What is offered of it now, by the last good version. */
   tools: string[]
+  /** The project it comes with. */
+  project?: string
   problem?: string
   /** What a server asks for. */
   server?: { command?: string; cwd?: string; url?: string; env: string[]; headers: string[] }
@@ -18,7 +20,8 @@ export type ListedPlugin = {
   left_out?: string[]
 }
 
-export function toListedPlugin({ folder, manifest, state, problem, leftOut, serving }: InstalledPlugin): ListedPlugin {
+export function toListedPlugin(plugin: InstalledPlugin): ListedPlugin {
+  const { root, folder, manifest, state, problem, leftOut, serving } = plugin
   return {
     name: manifest?.name ?? folder.slice(folder.lastIndexOf('/') + 1),
     version: manifest?.version ?? '',
@@ -26,6 +29,7 @@ export function toListedPlugin({ folder, manifest, state, problem, leftOut, serv
     state,
     permissions: manifest?.permissions ?? { read: [], write: [], exec: false, net: [], env: [] },
     tools: (serving?.tools ?? []).map(({ name }) => name),
+    ...(root.project === undefined ? {} : { project: root.project }),
     ...(problem === undefined ? {} : { problem }),
     ...(manifest?.server ? { server: toListedServer(manifest.server) } : {}),
     ...(serving && leftOut.length > 0 ? { left_out: [...leftOut] } : {}),

@@ -1,4 +1,4 @@
-import { lstat, readFile, readdir } from 'node:fs/promises'
+import { lstat, readFile, readdir, realpath } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Failure } from '@codegen/protocol/failure'
 import { limits } from '#limits'
@@ -16,6 +16,8 @@ export type PluginSet = {
   look(): Promise<void>
   /** A look, and the end of all that is being tried. */
   settled(): Promise<void>
+  /** Every folder that is there now, tried or not. */
+  folders(): Promise<string[]>
 }
 
 export type PluginSetOptions = Omit<PluginParts, 'conflictOf'> & {
@@ -36,12 +38,18 @@ export function createPluginSet(options: PluginSetOptions): PluginSet {
   }
 
   async function lookNow(): Promise<void> {
-    const places = (await Promise.all(roots().map(placesIn))).flat()
-    plugins.keepOnly(new Set(places.map(({ folder }) => folder)))
-    await Promise.all(places.map(lookAt))
+    const found = await placesBelow(roots())
+    plugins.keepOnly(new Set(found.map(({ folder }) => folder)))
+    // Where a project's plugin and the owner's own want the same name, it is the owner's.
+    await Promise.all(found.filter(({ root }) => root.project === undefined).map(lookAt))
+    const ofProjects = found.filter(({ root }) => root.project !== undefined)
+    if (ofProjects.length === 0) return
+    await plugins.tried()
+    await Promise.all(ofProjects.map(lookAt))
   }
 
-  async function lookAt({ root, folder }: PluginPlace): Promise<void> {
+  async function lookAt(place: PluginPlace): Promise<void> {
+    const { root, folder } = place
     const known = plugins.at(folder)
     if (known.some(plugins.isTrying)) return unsettled(limits.pluginSettleMs)
     try {
@@ -51,10 +59,10 @@ export function createPluginSet(options: PluginSetOptions): PluginSet {
       if (!found || (known.length > 0 && known.every(({ stamp }) => stamp === found.stamp))) return
       const restsMs = Date.now() - found.changedMs
       if (restsMs < limits.pluginSettleMs) return unsettled(limits.pluginSettleMs - restsMs)
-      await plugins.tryAt(folder, found)
+      await plugins.tryAt(place, found)
     } catch (error) {
       if (!(error instanceof Failure)) throw error
-      plugins.refuseAt(folder, error)
+      plugins.refuseAt(place, error)
     }
   }
 
@@ -65,7 +73,12 @@ export function createPluginSet(options: PluginSetOptions): PluginSet {
       await look()
       await plugins.tried()
     },
+    folders: async () => (await placesBelow(roots())).map(({ folder }) => folder),
   }
+}
+
+async function placesBelow(roots: readonly PluginRoot[]): Promise<PluginPlace[]> {
+  return (await Promise.all(roots.map(placesIn))).flat()
 }
 
 /** Sub-folders, files that name servers, and links, which are refused by name. */
@@ -73,11 +86,8 @@ async function placesIn(root: PluginRoot): Promise<PluginPlace[]> {
   const { folder, except } = root
   const entries = await readdir(folder, { withFileTypes: true }).catch(() => [])
   const names = entries
-    .filter(
-      (entry) =>
-        !entry.name.startsWith('.') &&
-        (entry.isDirectory() || entry.isSymbolicLink() || (entry.isFile() && isServersFile(entry.name))),
-    )
+    .filter(({ name }) => !name.startsWith('.'))
+    .filter((entry) => entry.isDirectory() || entry.isSymbolicLink() || (entry.isFile() && isServersFile(entry.name)))
     .map(({ name }) => name)
     .toSorted((a, b) => (a < b ? -1 : 1))
   const wanted = except === undefined ? names : await pluginsAmong(folder, names, except)
@@ -103,7 +113,7 @@ async function pluginsAmong(
 async function whyRootIsRefused(root: string): Promise<string | undefined> {
   const found = await lstat(root).catch(() => undefined)
   if (!found) return undefined
-  if (found.isSymbolicLink()) return `No plugin is loaded: ${root} is a link.`
+  if ((await realpath(root)) !== root) return `No plugin is loaded: ${root} is a link.`
   const reason = whyNotPrivate(found)
   return reason && `No plugin is loaded: ${root} ${reason}.`
 }

@@ -1,3 +1,4 @@
+import { utimes } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Failure } from '@codegen/protocol/failure'
 import type { ToolDefinition } from '@codegen/protocol/tool'
@@ -9,7 +10,7 @@ import { toLaunch } from '#mcp/to-launch'
 import type { Manifest, ServerAsk } from '#plugin-process/manifest'
 import type { Offer } from '#plugin-process/plugin-process'
 import { describeServer, keepOffer } from './describe-server.ts'
-import { fail, keptIn, nextState, settle, swapIn, withdraw } from './installed-plugin.ts'
+import { fail, keptIn, nextState, settle, swapIn, toDataName, withdraw } from './installed-plugin.ts'
 import type { InstalledPlugin, PluginParts } from './installed-plugin.ts'
 import { digestOf, keepCopy } from './plugin-folder.ts'
 import type { FolderLook } from './plugin-folder.ts'
@@ -28,8 +29,8 @@ export async function tryServer(plugin: InstalledPlugin, found: ServerFound, par
     const contentDigest = isFile(look) ? '' : await digestOf(plugin.folder, look.files)
     const ask = toServerAsk(server, contentDigest)
     plugin.manifest = toManifest(server, version, ask)
-    const state = nextState(plugin.manifest, parts.consent)
-    if (state === 'serves') return await serve(plugin, { ...found, manifest: plugin.manifest, ask }, parts)
+    const state = nextState(plugin.manifest, plugin.root, parts.consent)
+    if (state === 'serves') await serve(plugin, { ...found, manifest: plugin.manifest, ask }, parts)
     settle(plugin, state)
     if (state === 'disabled') withdraw(plugin, parts)
   } catch (error) {
@@ -56,8 +57,10 @@ async function serve(
   const digest = ask.digest.slice(0, 32)
   if (plugin.state === 'serves' && plugin.serving?.digest === digest) return
   const root = isFile(look) ? undefined : (await keepCopy(plugin.folder, look.files, keptIn(home))).folder
+  // What is used is young.
+  if (root !== undefined) await utimes(root, new Date(), new Date())
   const { name } = manifest
-  const dataDir = join(home, 'data', name)
+  const dataDir = join(home, 'data', toDataName(name, plugin.root))
   const launch = toLaunch(server, { root, dataDir, environment })
   const definitionsFile = join(keptIn(home), `${digest}.json`)
   const program = toMcpProgram({ name, launch, dataDir, definitionsFile, startMsMax: limits.mcpStartMsMax })

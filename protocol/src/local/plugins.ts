@@ -24,17 +24,28 @@ const Plugin = Type.Object({
   state: Type.Enum(['serves', 'asks', 'disabled', 'refused', 'broken', 'off']),
   permissions: Type.Object({ read: words, write: words, exec: Type.Boolean(), net: words, env: words }),
   tools: words,
+  /** The project it comes with; it is offered to those who work in it alone. */
+  project: Type.Optional(Type.String()),
   problem: Type.Optional(Type.String()),
   server: Type.Optional(Server),
   left_out: Type.Optional(words),
 })
 
-const named = { name: Type.String({ minLength: 1, maxLength: 214 }) }
+const folder = Type.String({ minLength: 1, maxLength: 4096 })
+/** With `cwd` it may be one of the project that folder lies in. */
+const named = { name: Type.String({ minLength: 1, maxLength: 214 }), cwd: Type.Optional(folder) }
 const one = Type.Object({ plugin: Plugin })
 const all = Type.Object({ plugins: Type.Array(Plugin) })
 
-/** Every plugin that was dropped in, whatever became of it. */
-export const PluginsList = method('plugins/list', {}, all)
+/**
+ * Every plugin that was dropped in, whatever became of it. `untrusted` is the project that `cwd` lies in, where it brings plugins of its own and its owner has not said that
+ * it may.
+ */
+export const PluginsList = method(
+  'plugins/list',
+  { cwd: Type.Optional(folder) },
+  Type.Object({ plugins: Type.Array(Plugin), untrusted: Type.Optional(Type.String()) }),
+)
 
 /** The owner's yes to what the plugin asks for now; it is offered then. Fails with plugin.unknown. */
 export const PluginsAllow = method('plugins/allow', named, one)
@@ -47,3 +58,16 @@ export const PluginsDisable = method('plugins/disable', named, one)
 
 /** Looks at every plugin anew, the ones that crashed too often as well. */
 export const PluginsReload = method('plugins/reload', {}, all)
+
+/**
+ * Lets the project that `cwd` lies in bring plugins of its own (`.codegen/plugins/`); each still waits for its own yes. Answers with what lies there, tried. Fails with
+ * plugin.unknown where it brings none.
+ */
+export const PluginsTrust = method(
+  'plugins/trust',
+  { cwd: folder },
+  Type.Object({ project: Type.String(), plugins: Type.Array(Plugin) }),
+)
+
+/** Offers nothing of the project that `cwd` lies in any more. Fails with plugin.unknown where none is trusted. */
+export const PluginsUntrust = method('plugins/untrust', { cwd: folder }, Type.Object({ project: Type.String() }))

@@ -1,0 +1,54 @@
+import type { Tool } from '@codegen/kit'
+import { Failure } from '@codegen/protocol/failure'
+import type { ToolDefinition } from '@codegen/protocol/tool'
+import type { ForeignTool, ForeignTools, LoadedTool } from './host.ts'
+import type { InstalledPlugin } from './installed-plugin.ts'
+import { isOfferedIn } from './plugin-root.ts'
+import type { PluginSet } from './plugin-set.ts'
+
+/** The tools of the plugins that serve now. */
+export function toForeignTools({ all }: Pick<PluginSet, 'all'>): ForeignTools {
+  return {
+    definitions: () =>
+      all()
+        .flatMap(toDefinitions)
+        .toSorted((a, b) => (a.name < b.name ? -1 : 1)),
+    find: (name, cwd) => findTool(all(), name, cwd),
+  }
+}
+
+function toDefinitions({ root, manifest, serving }: InstalledPlugin): ForeignTool[] {
+  const source = `plugin ${manifest?.name}`
+  const place = root.project === undefined ? {} : { root: root.project }
+  return (serving?.tools ?? []).map((tool) => ({ ...tool, ...place, source }))
+}
+
+function findTool(plugins: readonly InstalledPlugin[], name: string, cwd: string): LoadedTool | undefined {
+  for (const plugin of plugins) {
+    if (!isOfferedIn(plugin.root.project, cwd)) continue
+    const definition = plugin.serving?.tools.find((tool) => tool.name === name)
+    if (definition)
+      return {
+        tool: toTool(plugin, definition),
+        source: `plugin ${plugin.manifest?.name}`,
+        isForeign: true,
+        isHeld: !plugin.manifest?.server,
+      }
+  }
+  return undefined
+}
+
+/** A call runs in the version that serves when it begins, which may be a newer one than it was decided with. */
+function toTool(plugin: InstalledPlugin, definition: ToolDefinition): Tool {
+  const { name, annotations } = definition
+  return {
+    ...definition,
+    run(parameters, context) {
+      const { serving } = plugin
+      if (serving?.tools.some((tool) => tool.name === name)) {
+        return serving.call(name, { parameters, context, readOnly: annotations?.readOnly ?? false })
+      }
+      throw new Failure('tool.unavailable', `The plugin ${plugin.manifest?.name} offers ${name} no more.`)
+    },
+  }
+}
