@@ -92,10 +92,10 @@ function toLines(found: readonly Plugin[], columns: number): string[] {
   return [
     ...(found.length > 0 ? [renderTable(found.map(toRow), columns)] : []),
     ...found.flatMap(({ name, problem, left_out = [] }) => [
-      ...(problem === undefined ? [] : [`${toOneLine(name, 64)}: ${toOneLine(problem, 600)}`]),
-      ...left_out.map((reason) => `${toOneLine(name, 64)}: ${toOneLine(reason, 300)}`),
+      ...(problem === undefined ? [] : [`${toOneLine(name, 64)}: ${toOneLine(problem, 600)}\n`]),
+      ...left_out.map((reason) => `${toOneLine(name, 64)}: ${toOneLine(reason, 300)}\n`),
     ]),
-    ...found.flatMap((plugin) => (plugin.state === 'asks' ? toServerQuestion(plugin) : [])),
+    ...found.flatMap((plugin) => (plugin.state === 'asks' ? toServerQuestion(plugin).map((line) => `${line}\n`) : [])),
   ]
 }
 

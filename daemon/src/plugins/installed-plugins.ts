@@ -73,12 +73,8 @@ export function createInstalledPlugins(options: Omit<PluginParts, 'conflictOf'>)
     at,
     isTrying: trials.isTrying,
     tryAt,
-    refuseAt(place, { message }) {
-      for (const plugin of anyAt(place)) {
-        if (plugin.problem !== message) parts.log.warn('a plugin is refused', { plugin: place.folder, reason: message })
-        Object.assign(plugin, { state: 'refused', problem: message, stamp: undefined })
-        withdraw(plugin, parts)
-      }
+    refuseAt(place, failure) {
+      for (const plugin of anyAt(place)) refuse(plugin, failure, parts)
     },
     keepOnly: (folders) => keep((_key, { folder }) => folders.has(folder)),
     tried: trials.tried,
@@ -106,6 +102,13 @@ function createTrials(parts: PluginParts): Trials {
       await Promise.all(trying.values())
     },
   }
+}
+
+/** What others can write to is not run, not even as it was before. */
+function refuse(plugin: InstalledPlugin, { message }: Failure, parts: PluginParts): void {
+  if (plugin.problem !== message) parts.log.warn('a plugin is refused', { plugin: plugin.folder, reason: message })
+  Object.assign(plugin, { state: 'refused', problem: message, stamp: undefined })
+  withdraw(plugin, parts)
 }
 
 /** A name is that of one plugin, and of one tool. Who serves first has it. */
