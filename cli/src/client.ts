@@ -47,6 +47,7 @@ export type ClientEvents = {
   finished?(outcome: Notifications['run/finished']): void
   toolOutput?(output: Notifications['tools/output']): void
   logLine?(line: Notifications['logs/line']): void
+  toolsChanged?(): void
   /** After everything that came in one piece: the moment to write. */
   settled?(): void
   /** How a question ended, before the signal of this client's own voids it. */
@@ -140,6 +141,7 @@ function toReceived({
   finished,
   logLine,
   toolOutput,
+  toolsChanged,
   questionResolved,
   question,
 }: ClientEvents): Pick<PeerOptions, 'methods' | 'notifications'> {
@@ -153,6 +155,7 @@ function toReceived({
     'tools/output'(news) {
       if (isToolOutput(news)) toolOutput?.(news)
     },
+    'tools/changed': () => toolsChanged?.(),
     'approval/resolved'(news) {
       if (isResolution(news)) questionResolved?.(news)
     },

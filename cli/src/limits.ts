@@ -66,6 +66,8 @@ export const limits = {
   mcpMessageBytesMax: 32 * 1024 * 1024,
   /** How long a question that was put through an MCP client may stay without an answer; then its call is denied or cancelled. */
   mcpAnswerMsMax: 600_000,
+  /** Between looks for a codegend whose tools can be watched. */
+  mcpWatchAgainMs: 1_000,
   promptColumnMax: 60,
   runsListed: 50,
   /** Among so many of the newest runs one of this folder is looked for. */

@@ -12,6 +12,7 @@ import {
   RunEventNotification,
   RunFinishedNotification,
   ToolOutputNotification,
+  ToolsChangedNotification,
 } from '#local/notifications'
 import {
   PluginsAllow,
@@ -70,6 +71,7 @@ export const notifications = [
   CancelRequestNotification,
   LogLineNotification,
   ToolOutputNotification,
+  ToolsChangedNotification,
 ] as const
 export type Notifications = {
   [N in (typeof notifications)[number] as N['method']]: Static<N['parameters']>

@@ -5,8 +5,10 @@ import { toOneLine } from './visible.ts'
 export function toAskedFor({ permissions, server }: Plugin): string {
   if (server?.url !== undefined) return `reaches ${server.url}${toTold(server)}`
   if (server) return `runs ${server.command ?? 'nothing'} with all your rights${toTold(server)}`
-  const { read, write, exec, net, env } = permissions
-  const lists = { reads: read, writes: write, reaches: net, 'is told': env }
+  const { read, write, exec, net, env, hooks } = permissions
+  const [judged, seen] = [hooks.before, hooks.after].map((list) => (list.includes('*') ? ['every tool'] : list))
+  const seeing = { 'sees and may refuse calls of': judged ?? [], 'sees results of': seen ?? [] }
+  const lists = { ...seeing, reads: read, writes: write, reaches: net, 'is told': env }
   const said = Object.entries(lists).flatMap(([verb, list]) => (list.length > 0 ? [`${verb} ${list.join(', ')}`] : []))
   return [...said, ...(exec ? ['runs commands'] : [])].join('; ') || 'asks for nothing'
 }

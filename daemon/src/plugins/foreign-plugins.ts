@@ -9,11 +9,14 @@ import { keptIn } from './installed-plugin.ts'
 import { openKeptCopies } from './kept-copies.ts'
 import { toListedPlugin } from './listed-plugin.ts'
 import type { ListedPlugin } from './listed-plugin.ts'
+import { missingGuards } from './missing-guards.ts'
 import { toOwnersWays } from './owners-ways.ts'
 import type { OwnersWays } from './owners-ways.ts'
 import { openPluginConsent } from './plugin-consent.ts'
 import type { PluginRoot } from './plugin-root.ts'
 import { createPluginSet } from './plugin-set.ts'
+import { createToolHooks } from './tool-hooks.ts'
+import type { ToolHooks } from './tool-hooks.ts'
 import { watchPlugins } from './watch-plugins.ts'
 import type { PluginWatch } from './watch-plugins.ts'
 
@@ -22,6 +25,7 @@ import type { PluginWatch } from './watch-plugins.ts'
  */
 export type ForeignPlugins = ForeignTools &
   OwnersWays & {
+    readonly hooks: ToolHooks
     /** Looks at the folder and goes on looking. Resolves when what is there has been tried. */
     start(): Promise<void>
     list(): ListedPlugin[]
@@ -50,6 +54,7 @@ export function createForeignPlugins(options: ForeignPluginsOptions): ForeignPlu
     ...consent.trusted().map((project) => ({ folder: pluginsOfProject(project), project })),
   ]
   let watching: PluginWatch | undefined
+  let looked = false
   let pruning: NodeJS.Timeout | undefined
   const copies = openKeptCopies(keptIn(home))
   const parts = { home, environment, consent, copies, log, changed: options.toolsChanged }
@@ -61,6 +66,7 @@ export function createForeignPlugins(options: ForeignPluginsOptions): ForeignPlu
       const fault = (error: unknown): void => log.error('the plugins could not be looked at', error)
       watching = watchPlugins({ roots, look: set.look, fault })
       await set.settled()
+      looked = true
       const prune = (): void => {
         set
           .folders()
@@ -71,7 +77,8 @@ export function createForeignPlugins(options: ForeignPluginsOptions): ForeignPlu
       pruning = setInterval(prune, limits.pluginCopyKeptMs).unref()
     },
     ...toForeignTools(set),
-    list: () => set.all().map(toListedPlugin),
+    hooks: createToolHooks({ plugins: set.all, settled: set.settled, consent, log }),
+    list: () => [...set.all().map(toListedPlugin), ...(looked ? missingGuards(set, consent) : [])],
     ...toOwnersWays({ set, consent, home }),
     stop() {
       clearInterval(pruning)

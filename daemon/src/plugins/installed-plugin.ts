@@ -3,10 +3,12 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Failure } from '@codegen/protocol/failure'
 import type { Log } from '#log'
+import { limits } from '#limits'
 import { toRunnerProgram } from '#plugin-process/runner-process'
 import { describePlugin } from './describe-plugin.ts'
 import { parseManifest } from '#plugin-process/manifest'
-import type { Manifest } from '#plugin-process/manifest'
+import type { HookedTools, Manifest } from '#plugin-process/manifest'
+import type { HookName } from '#plugin-process/runner-messages'
 import type { PluginConsent } from './plugin-consent.ts'
 import type { KeptCopies } from './kept-copies.ts'
 import { keepCopy } from './plugin-folder.ts'
@@ -43,6 +45,10 @@ export type InstalledPlugin = {
   problem: string | undefined
   /** What is not offered of the version that serves, and why. */
   leftOut: readonly string[]
+  /** What was late when it was tried, and how often. */
+  late: { readonly stamp: string; readonly tries: number } | undefined
+  /** What is wrong with the hooks of the version that serves, or went wrong in one last. */
+  hookFault: string | undefined
   serving: PluginVersion | undefined
 }
 
@@ -58,6 +64,7 @@ export async function tryPlugin(plugin: InstalledPlugin, look: FolderLook, parts
     if (state === 'disabled') withdraw(plugin, parts)
   } catch (error) {
     fail(plugin, error, parts)
+    if (error instanceof Failure && error.retryAfterMs !== undefined) tryAgain(plugin, look.stamp, error.retryAfterMs)
   }
   if (plugin.serving === undefined && (plugin.state === 'asks' || plugin.state === 'broken'))
     await serveLastGood(plugin, parts).catch((error: unknown) => {
@@ -70,6 +77,17 @@ export function fail(plugin: InstalledPlugin, error: unknown, { log }: Pick<Plug
   const refused = error instanceof Failure && error.code === 'plugin.refused'
   settle(plugin, refused ? 'refused' : 'broken', toSentence(error))
   log.warn('a plugin was not loaded', { plugin: plugin.folder, reason: plugin.problem })
+}
+
+/** What was late may only have met a busy machine: a later look finds it as if it had changed. */
+function tryAgain(plugin: InstalledPlugin, stamp: string, afterMs: number): void {
+  const tries = plugin.late?.stamp === stamp ? plugin.late.tries + 1 : 1
+  plugin.late = { stamp, tries }
+  if (tries >= limits.pluginLateTriesMax) return
+  const forget = (): void => {
+    if (plugin.stamp === stamp && plugin.state === 'broken') plugin.stamp = undefined
+  }
+  setTimeout(forget, afterMs * 2 ** (tries - 1)).unref()
 }
 
 /** Offers nothing of it any more. Its calls are finished. */
@@ -142,8 +160,15 @@ async function serve(plugin: InstalledPlugin, { manifest, copy }: Version, parts
   const dataDir = join(home, 'data', toDataName(manifest.name, plugin.root))
   const environment = toEnvironment(manifest, parts.environment)
   const program = toRunnerProgram({ manifest, folder, dataDir, environment })
-  const { tools, running } = await describePlugin(program)
-  swapIn(plugin, { manifest, program, digest, tools, first: running }, parts)
+  const { tools, hooks, running } = await describePlugin(program)
+  const missing = whyHooksAreMissing(manifest, hooks)
+  if (missing) {
+    running?.end()
+    throw new Failure('plugin.broken', missing)
+  }
+  const { hooks: asked } = manifest.permissions
+  swapIn(plugin, { manifest, program, digest, tools, hooks: asked, first: running }, parts)
+  plugin.hookFault = whyHooksAreNotCalled(manifest, hooks)
   await parts.copies
     .noteGood(plugin.folder, digest)
     .catch((error: unknown) => log.error('the last good version is not on record', error))
@@ -172,6 +197,27 @@ export function swapIn(plugin: InstalledPlugin, found: NewVersion, parts: Plugin
   parts.changed()
   return opened
 }
+
+/** A guard that is not there guards nothing, so a version without it does not take the place of one with it. */
+function whyHooksAreMissing({ permissions: { hooks } }: Manifest, exported: readonly HookName[]): string | undefined {
+  const missing = hookNames.filter(([kind, name]) => hooks[kind].length > 0 && !exported.includes(name))
+  const [first] = missing
+  return first && `package.json asks for "hooks": { "${first[0]}": [...] }, and the plugin exports no ${first[1]}.`
+}
+
+function whyHooksAreNotCalled({ permissions: { hooks } }: Manifest, exported: readonly HookName[]): string | undefined {
+  const unasked = hookNames.filter(([kind, name]) => hooks[kind].length === 0 && exported.includes(name))
+  const [first] = unasked
+  return (
+    first &&
+    `It exports ${first[1]}, which is not called: package.json does not ask for "hooks": { "${first[0]}": ["*"] }.`
+  )
+}
+
+const hookNames = [
+  ['before', 'beforeTool'],
+  ['after', 'afterTool'],
+] as const satisfies readonly (readonly [keyof HookedTools, HookName])[]
 
 /** What a project's plugin keeps is not what the owner's own of that name does. */
 export function toDataName(name: string, { project }: PluginRoot): string {

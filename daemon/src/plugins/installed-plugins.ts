@@ -127,7 +127,14 @@ function findConflict(
 }
 
 function newPlugin({ root, folder }: PluginPlace): InstalledPlugin {
-  const unknown = { stamp: undefined, manifest: undefined, problem: undefined, serving: undefined }
+  const unknown = {
+    stamp: undefined,
+    manifest: undefined,
+    problem: undefined,
+    serving: undefined,
+    late: undefined,
+    hookFault: undefined,
+  }
   return { root, folder, ...unknown, state: 'asks', leftOut: [] }
 }
 

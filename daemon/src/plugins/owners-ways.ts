@@ -6,6 +6,7 @@ import { findProject } from './find-project.ts'
 import type { InstalledPlugin } from './installed-plugin.ts'
 import { toListedPlugin } from './listed-plugin.ts'
 import type { ListedPlugin } from './listed-plugin.ts'
+import { missingGuards } from './missing-guards.ts'
 import type { PluginConsent } from './plugin-consent.ts'
 import { isOfferedIn } from './plugin-root.ts'
 import type { PluginSet } from './plugin-set.ts'
@@ -64,6 +65,13 @@ export function toOwnersWays({ set, consent, home }: OwnersParts): OwnersWays {
       return retryOne(plugin)
     },
     async disable(name, cwd) {
+      const isHere = (guard: ListedPlugin): boolean =>
+        guard.name === name && (guard.project === undefined || (cwd !== undefined && isOfferedIn(guard.project, cwd)))
+      const missing = missingGuards(set, consent).find(isHere)
+      if (missing) {
+        consent.setDisabled(name, missing, true)
+        return { ...missing, state: 'disabled' }
+      }
       const plugin = named(name, cwd)
       consent.setDisabled(name, plugin.root, true)
       return retryOne(plugin)

@@ -44,7 +44,7 @@ function isFile({ files }: FolderLook): boolean {
 }
 
 function toManifest({ name }: McpServer, version: string, server: ServerAsk): Manifest {
-  return { name, version, main: '', permissions: { read: [], write: [], exec: false, net: [], env: [] }, server }
+  return { name, version, main: '', permissions: asksForNothing, server }
 }
 
 async function serve(
@@ -70,9 +70,14 @@ async function serve(
     if (serving && opened.includes(serving)) redefine({ plugin, version: serving, definitionsFile }, offer, parts)
   }
   const { offer, running } = await describeServer(program, redefined)
-  opened.push(swapIn(plugin, { manifest, program, digest, tools: offer.tools, first: running, redefined }, parts))
+  opened.push(
+    swapIn(plugin, { manifest, program, digest, tools: offer.tools, hooks: noHooks, first: running, redefined }, parts),
+  )
   plugin.leftOut = offer.leftOut
 }
+
+const noHooks = { before: [], after: [] }
+const asksForNothing = { read: [], write: [], exec: false, net: [], env: [], hooks: noHooks }
 
 type Redefined = { readonly plugin: InstalledPlugin; readonly version: PluginVersion; readonly definitionsFile: string }
 

@@ -15,14 +15,22 @@ const Server = Type.Object({
 /**
  * A folder in `plugins/`. `state`: `serves`, or why its newest version does not: `asks` (its owner has not allowed what it asks for), `disabled`, `refused`, `broken`, or `off`
  * (it crashed too often). `problem` says what is wrong, with the line where there is one. `tools` are offered now, by the last good version; `left_out`
- * says which are not, and why. `server` is there for an MCP server, which nothing holds.
+ * says which are not, and why. `server` is there for an MCP server, which nothing holds. `hooks`: whose calls it sees before they
+ * run, and after; `*` is every tool.
  */
 const Plugin = Type.Object({
   name: Type.String(),
   version: Type.String(),
   folder: Type.String(),
   state: Type.Enum(['serves', 'asks', 'disabled', 'refused', 'broken', 'off']),
-  permissions: Type.Object({ read: words, write: words, exec: Type.Boolean(), net: words, env: words }),
+  permissions: Type.Object({
+    read: words,
+    write: words,
+    exec: Type.Boolean(),
+    net: words,
+    env: words,
+    hooks: Type.Object({ before: words, after: words }),
+  }),
   tools: words,
   /** The project it comes with; it is offered to those who work in it alone. */
   project: Type.Optional(Type.String()),
