@@ -13,12 +13,13 @@ export const layers: Readonly<Record<string, Layer>> = {
   'plugins/*': { packages: ['plugins/kit', 'protocol'], leaves: ['limits'], folders: {} },
   daemon: {
     packages: ['protocol', 'tracing', 'plugins/kit'],
-    leaves: ['config', 'crash-points', 'log', 'log-line', 'log-reader', 'metrics', 'limits', 'nearest-word'],
+    leaves: ['config', 'crash-points', 'log', 'log-line', 'log-reader', 'metrics', 'limits', 'nearest-word', 'version'],
     folders: {
       link: ['calls'],
       local: ['calls', 'plugins', 'link'],
       calls: ['plugins', 'journal'],
-      plugins: ['hands', 'plugin-process', 'sandbox'],
+      plugins: ['hands', 'plugin-process', 'mcp', 'sandbox'],
+      mcp: ['hands', 'plugin-process'],
       'plugin-process': ['hands', 'sandbox'],
       sandbox: [],
       hands: [],
@@ -38,6 +39,7 @@ export const layers: Readonly<Record<string, Layer>> = {
       linkedom: ['hands'],
       turndown: ['hands'],
       '@opentelemetry': ['opentelemetry'],
+      '@modelcontextprotocol': ['mcp'],
     },
     files: { 'built-in': { packages: ['plugins/*'] } },
   },

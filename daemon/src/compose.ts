@@ -32,7 +32,6 @@ import type { CallsSide, HandedOver } from './compose-calls.ts'
 import type { Check } from '@codegen/protocol/wire'
 import type { Config } from './config.ts'
 import type { Log } from './log.ts'
-import { toListing } from './to-listing.ts'
 import { limits } from './limits.ts'
 import { toStatus } from './to-status.ts'
 
@@ -117,7 +116,7 @@ export function compose(options: ComposeOptions): Parts {
       ...desk,
       status,
       doctor,
-      tools: (cwd = '/') => toListing(calls.host.list(cwd)),
+      tools: (cwd = '/') => calls.host.list(cwd),
       callTool: calls.localCalls.call,
       approvals: calls.approvals,
       plugins: calls.plugins,

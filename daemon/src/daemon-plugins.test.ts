@@ -98,7 +98,7 @@ test('a plugin is offered once its owner has allowed what it asks for, and calle
   t.match(await call(side, 'Hello', { name: 'you' }), { status: 'success', result: 'version 1 greets you' })
   await t.rejects(call(side, 'Hello', { name: 7 }), { code: 'tool.bad_arguments', message: /"name" must be string/ })
   const { tools } = await side.client.request('tools/list', {})
-  t.match(tools.at(-2), { name: 'Hello', source: 'plugin hello' })
+  t.match(tools.at(-2), { name: 'Hello', source: 'plugin hello', parameters: { properties: { name: {} } } })
 })
 
 test('a plugin gets what its manifest asks for and nothing else', async (t) => {

@@ -263,4 +263,22 @@ export const limits = {
   hookedTextCharactersMax: 50_000,
   /** Of what a plugin's process says on stderr. */
   pluginComplaintCharactersMax: 8_000,
+
+  /** Servers in one file, and characters of a server's name. */
+  mcpServersMax: 50,
+  mcpNameCharactersMax: 64,
+  /** How long an MCP server may take to start, or to be reached, and to say what its tools are: some fetch themselves from a registry first. */
+  mcpStartMsMax: 30_000,
+  /** What one server may offer, in tools and in bytes of all their definitions; how many pages of its list are read; and how many tools are named that are left out. */
+  mcpToolsMax: 100,
+  mcpDefinitionsBytesMax: 400_000,
+  mcpPagesMax: 100,
+  mcpListedMax: 20_000,
+  mcpReasonsMax: 5,
+  /** A server that says its tools have changed is asked for them no more often than this. */
+  mcpListChangedMs: 300,
+  /** News of a server within a second; what is more is dropped. */
+  mcpNewsPerSecondMax: 1_000,
+  /** How long a server's process may take to go by itself once its standard input has ended. */
+  mcpLeaveMsMax: 500,
 } as const

@@ -2,6 +2,7 @@ import type { Client, Plugin } from '#client'
 import { exitCodes } from '#exit-code'
 import type { ExitCode } from '#exit-code'
 import { toJsonLine } from '#render/json-view'
+import { toAskedFor, toServerQuestion } from '#render/plugin-asks'
 import { renderTable } from '#render/table'
 import type { Terminal } from '#render/terminal'
 import { toOneLine } from '#render/visible'
@@ -9,7 +10,9 @@ import { withClient } from '#with-client'
 import type { Command, Invocation, Option } from './command.ts'
 import { json } from './options.ts'
 
-const details = ["docs/plugins.md tells what a plugin is. A folder in the plugins folder of codegend's home is one."]
+const details = [
+  "docs/plugins.md tells what a plugin is. A folder in the plugins folder of codegend's home is one, and so is each MCP server that NAME.mcp.json names there.",
+]
 const operands = [{ name: 'NAME', meaning: "a plugin's name" }]
 
 /** `codegen plugins`: what was dropped in, what became of it, and what it asks for. */
@@ -88,41 +91,39 @@ export function printPlugins(
   found: readonly Plugin[],
   { isJson, terminal }: { isJson: boolean; terminal: Terminal },
 ): void {
-  if (isJson) for (const plugin of found) terminal.print(toJsonLine(plugin))
-  else {
-    if (found.length > 0) terminal.print(renderTable(found.map(toRow), terminal.columns))
-    for (const line of found.flatMap(toLines)) terminal.print(`${line}\n`)
-  }
+  for (const line of isJson ? found.map(toJsonLine) : toLines(found, terminal.columns)) terminal.print(line)
 }
 
-function toRow({ name, version, state, tools, permissions, containment, project }: Plugin): string[] {
+function toLines(found: readonly Plugin[], columns: number): string[] {
   return [
-    toOneLine(`${name} ${version}`, 64),
-    state,
-    toOneLine(tools.join(', ') || 'no tools', 60),
-    toOneLine([inWords(permissions), ...holds(containment)].join('; '), 200) +
-      (project === undefined ? '' : ` (of ${toOneLine(project, 100)})`),
+    ...(found.length > 0 ? [renderTable(found.map(toRow), columns)] : []),
+    ...found.flatMap(toRights),
+    ...found.flatMap(({ name, problem, left_out = [] }) => [
+      ...(problem === undefined ? [] : [`${toOneLine(name, 64)}: ${toOneLine(problem, 600)}\n`]),
+      ...left_out.map((reason) => `${toOneLine(name, 64)}: ${toOneLine(reason, 300)}\n`),
+    ]),
+    ...found.flatMap((plugin) => (plugin.state === 'asks' ? toServerQuestion(plugin).map((line) => `${line}\n`) : [])),
   ]
 }
 
-function toLines({ name, problem, containment, command = [] }: Plugin): string[] {
-  const of = toOneLine(name, 64)
-  const rights =
-    containment === 'none' && command.length > 0
-      ? [
-          `${of}: NO SANDBOX HOLDS IT HERE. ${toOneLine(command.join(' '), 200)} runs with all the rights of your account. codegen doctor says why.`,
-        ]
-      : []
-  return [...rights, ...(problem ? [`${of}: ${toOneLine(problem, 600)}`] : [])]
+function toRights({ name, containment, command = [] }: Plugin): string[] {
+  if (containment !== 'none' || command.length === 0) return []
+  const line = toOneLine(command.join(' '), 200)
+  return [
+    `${toOneLine(name, 64)}: NO SANDBOX HOLDS IT HERE. ${line} runs with all the rights of your account. codegen doctor says why.\n`,
+  ]
 }
 
-/** What a plugin asks for. */
-function inWords({ read, write, exec, net, env, hooks }: Plugin['permissions']): string {
-  const [judged, seen] = [hooks.before, hooks.after].map((list) => (list.includes('*') ? ['every tool'] : list))
-  const seeing = { 'sees and may refuse calls of': judged ?? [], 'sees results of': seen ?? [] }
-  const lists = { ...seeing, reads: read, writes: write, reaches: net, 'is told': env }
-  const said = Object.entries(lists).flatMap(([verb, list]) => (list.length > 0 ? [`${verb} ${list.join(', ')}`] : []))
-  return [...said, ...(exec ? ['runs commands'] : [])].join('; ') || 'asks for nothing'
+function toRow(plugin: Plugin): string[] {
+  const { name, version, state, tools, project, server, containment } = plugin
+  const held = server ? [] : holds(containment)
+  return [
+    toOneLine(`${name} ${version}`.trim(), 64),
+    state,
+    toOneLine(tools.join(', ') || 'no tools', 60),
+    toOneLine([toAskedFor(plugin), ...held].join('; '), 200) +
+      (project === undefined ? '' : ` (of ${toOneLine(project, 100)})`),
+  ]
 }
 
 function holds(containment: Plugin['containment']): string[] {

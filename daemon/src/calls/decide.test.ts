@@ -10,6 +10,7 @@ const write: CallToDecide = {
   toolName: 'WriteFile',
   readOnly: false,
   foreign: false,
+  held: true,
   reachesOut: false,
   personal: false,
   bootstrap: false,
@@ -22,6 +23,7 @@ const anyCall = fc.record<CallToDecide>({
   toolName: fc.constant('WriteFile'),
   readOnly: fc.boolean(),
   foreign: fc.constant(false),
+  held: fc.boolean(),
   reachesOut: fc.boolean(),
   personal: fc.boolean(),
   bootstrap: fc.boolean(),
@@ -37,6 +39,7 @@ test('what a foreign tool says of itself counts only where its owner wants no qu
   t.strictSame(kinds({}), ['ask', 'ask', 'deny'], 'a write')
   t.strictSame(kinds({ readOnly: true }), ['ask', 'allow', 'ask'], 'a read')
   t.strictSame(kinds({ readOnly: true, reachesOut: true }), ['ask', 'allow', 'ask'], 'a read of the world')
+  t.strictSame(kinds({ readOnly: true, held: false }), ['ask', 'ask', 'ask'], 'a read by its word alone')
   t.strictSame(kinds({ granted: true }), ['allow', 'allow', 'deny'], 'a write that "always" covers')
   t.strictSame(kinds({ granted: true, askWanted: true }), ['ask', 'ask', 'deny'], 'one the server wants asked about')
   t.end()

@@ -8,6 +8,8 @@ export type CallToDecide = {
   readonly readOnly: boolean
   /** Its plugin does not come with codegend, so that what it says of itself is not taken at its word. */
   readonly foreign: boolean
+  /** What it says of itself is made true by what it is given. Of a server of others it is but a word. */
+  readonly held: boolean
   /** It sends something to the world outside, if only an address, so that reading gives away what was read before. */
   readonly reachesOut: boolean
   /** It reads what is the owner's and no project's. */
@@ -63,12 +65,15 @@ export function decide(call: CallToDecide): Decision {
   return call.granted ? allow : ask
 }
 
-/** A tool that says it only reads gets no hands to write with, which is enough where its owner wants no questions. */
+/**
+ * A tool that says it only reads gets no hands to write with, which is enough where its owner wants no questions. One that nothing holds to that is asked about even so,
+ * in every mode.
+ */
 function decideForeign(call: CallToDecide): Decision {
   if (call.mode === 'read-only' && !call.readOnly)
     return deny(`This run may only read; ${call.toolName} is not allowed in it.`)
   if (call.askWanted) return askEachTime
-  if (call.mode === 'auto' && call.readOnly) return allow
+  if (call.mode === 'auto' && call.readOnly && call.held) return allow
   return call.granted ? allow : ask
 }
 

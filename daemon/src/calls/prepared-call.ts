@@ -10,6 +10,7 @@ export type PreparedCall = {
   readonly run: JournaledRun
   readonly tool: Tool
   readonly isForeign: boolean
+  readonly isHeld: boolean
   /** Where the tool comes from. */
   readonly source: string
   /** Real path inside the run's root. */

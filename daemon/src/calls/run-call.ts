@@ -59,7 +59,7 @@ function toEnd(error: unknown, { call, tool, cancelled }: PreparedCall, { log }:
 }
 
 async function decideCall(
-  { call, run, tool, isForeign, cwd }: PreparedCall,
+  { call, run, tool, isForeign, isHeld, cwd }: PreparedCall,
   { contexts, runs }: CallParts,
 ): Promise<Decision> {
   const { readOnly = false, openWorld = false } = tool.annotations ?? {}
@@ -70,6 +70,7 @@ async function decideCall(
     toolName: tool.name,
     readOnly,
     foreign: isForeign,
+    held: isHeld,
     reachesOut: openWorld,
     personal,
     bootstrap: isBootstrapCall(tool.name, call.parameters),

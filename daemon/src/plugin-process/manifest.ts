@@ -53,10 +53,24 @@ export type Manifest = {
   readonly permissions: PluginPermissions
 }
 
-/** A module's path, relative to the plugin's folder and inside it; or a command that is started in that folder. */
+/** What a server asks for: the line that starts it or the address it is at, and the names of what it is told. `digest` is of all that was written of it. */
+export type ServerAsk = {
+  readonly command?: string
+  readonly cwd?: string
+  readonly url?: string
+  readonly env: readonly string[]
+  readonly headers: readonly string[]
+  readonly digest: string
+}
+
+/**
+ * A module's path, relative to the plugin's folder and inside it; a command that is started in that folder; or a server of the Model Context Protocol, which has no
+ * package.json and which nothing holds.
+ */
 export type MadeOf =
   | { readonly kind: 'module'; readonly main: string }
   | { readonly kind: 'command'; readonly command: readonly string[] }
+  | { readonly kind: 'server'; readonly server: ServerAsk }
 
 /**
  * What holds a plugin's process: a sandbox of the kernel's, for a module with Node's permission model inside it; that model alone; or nothing.
@@ -82,8 +96,9 @@ export function parseManifest(text: string): Manifest | undefined {
   return { name, version, made: parseMade(codegen), permissions: parsePermissions(codegen.permissions ?? {}) }
 }
 
-/** What consent is given to: other permissions are another question, and so are another command and a command that nothing holds. */
+/** What consent is given to: other permissions are another question, and so are another command, a command that nothing holds, and anything else in the entry of a server. */
 export function consentDigest({ made, permissions }: Manifest, containment: Containment): string {
+  if (made.kind === 'server') return made.server.digest
   const { read, write, exec, net, env, hooks } = permissions
   const sorted = [read, write, net, env, hooks.before, hooks.after].map((list) => list.toSorted())
   const asked = made.kind === 'module' ? [exec, sorted] : [exec, sorted, made.command, containment]

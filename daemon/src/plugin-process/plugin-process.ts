@@ -1,4 +1,5 @@
 import type { ToolContext, ToolReturn } from '@codegen/kit'
+import type { ToolDefinition } from '@codegen/protocol/tool'
 import type { CallToHook, HookRequest } from './runner-messages.ts'
 
 /** A version of a plugin that can be started, whatever it is made of. */
@@ -7,8 +8,12 @@ export type PluginProgram = {
   readonly name: string
   /** Where its definitions are kept once it has said them. */
   readonly definitionsFile: string
-  start(): PluginProcess
+  /** `redefined` hears what a process of it says its tools are, where that may change while it runs: when it has started, and whenever they do. */
+  start(redefined?: (offer: Offer) => void): PluginProcess
 }
+
+/** What is offered of a plugin, and in words what is left out and why. */
+export type Offer = { readonly tools: readonly ToolDefinition[]; readonly leftOut: readonly string[] }
 
 /** One process of a plugin. */
 export type PluginProcess = {

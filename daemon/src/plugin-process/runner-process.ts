@@ -127,7 +127,8 @@ function toBroken(failure: unknown, { manifest, folder }: ContainedPlugin, end: 
   const late = failure instanceof Failure && failure.code === 'client.timeout'
   const said = end.complaint.replaceAll(`file://${folder}/`, '').replaceAll(`${folder}/`, '')
   const { made } = manifest
-  const program = made.kind === 'module' ? made.main : made.command.join(' ')
+  const command = made.kind === 'command' ? made.command.join(' ') : ''
+  const program = made.kind === 'module' ? made.main : command
   const line = /^(\S+:\d+)$/m.exec(said)?.[1] ?? /\((\S+:\d+):\d+\)/.exec(said)?.[1] ?? pythonLine(said) ?? program
   const error = /^(?:\w*Error|Error|bwrap:)\b.*$/m.exec(said)?.[0]
   const reason = late ? `it was not ready within ${limits.pluginDescribeMsMax} ms` : (error ?? `it ended (${end.how})`)

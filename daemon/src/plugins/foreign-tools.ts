@@ -28,7 +28,12 @@ function findTool(plugins: readonly InstalledPlugin[], name: string, cwd: string
     if (!isOfferedIn(plugin.root.project, cwd)) continue
     const definition = plugin.serving?.tools.find((tool) => tool.name === name)
     if (definition)
-      return { tool: toTool(plugin, definition), source: `plugin ${plugin.manifest?.name}`, isForeign: true }
+      return {
+        tool: toTool(plugin, definition),
+        source: `plugin ${plugin.manifest?.name}`,
+        isForeign: true,
+        isHeld: plugin.containment !== 'none',
+      }
   }
   return undefined
 }

@@ -7,10 +7,22 @@ import type { Validator } from 'typebox/compile'
 import { isOfferedIn } from './plugin-root.ts'
 
 /** A tool that can be called, with where it came from. */
-export type LoadedTool = { readonly tool: Tool; readonly source: string; readonly isForeign: boolean }
+export type LoadedTool = {
+  readonly tool: Tool
+  readonly source: string
+  readonly isForeign: boolean
+  /** codegend keeps it to what it says of itself. */
+  readonly isHeld: boolean
+}
 
 /** A tool as it is listed. */
-export type ListedTool = { name: string; description: string; annotations: ToolAnnotations; source: string }
+export type ListedTool = {
+  name: string
+  description: string
+  parameters: Record<string, unknown>
+  annotations: ToolAnnotations
+  source: string
+}
 
 /** A built-in plugin and how to load it. Loading does nothing but importing. What comes with codegend has no hooks. */
 export type BuiltInPlugin = { readonly name: string; load(): Promise<{ default: { readonly tools: readonly Tool[] } }> }
@@ -72,7 +84,7 @@ export function createPluginHost(plugins: readonly BuiltInPlugin[], foreign: For
       return found
     },
     list: (cwd) => [
-      ...builtInTools.map((tool) => toListed({ ...tool, source: 'built-in' })),
+      ...builtInTools.map((tool) => toListed({ ...tool, parameters: { ...tool.parameters }, source: 'built-in' })),
       ...toolsIn(foreign, cwd).map(toListed),
     ],
     checkParameters(tool, parameters) {
@@ -92,10 +104,10 @@ function toolsIn(foreign: ForeignTools, cwd: string): readonly ForeignTool[] {
   return foreign.definitions().filter(({ root }) => isOfferedIn(root, cwd))
 }
 
-type Listable = Omit<ToolDefinition, 'parameters'> & { readonly source: string }
+type Listable = ToolDefinition & { readonly source: string }
 
-function toListed({ name, description, annotations = {}, source }: Listable): ListedTool {
-  return { name, description, annotations, source }
+function toListed({ name, description, parameters, annotations = {}, source }: Listable): ListedTool {
+  return { name, description, parameters, annotations, source }
 }
 
 async function loadAll(plugins: readonly BuiltInPlugin[]): Promise<ReadonlyMap<string, LoadedTool>> {
@@ -110,7 +122,7 @@ async function loadAll(plugins: readonly BuiltInPlugin[]): Promise<ReadonlyMap<s
           `The plugin ${plugins[index]?.name} brings the tool ${tool.name}, which is not its to bring.`,
         )
       }
-      tools.set(tool.name, { tool, source: 'built-in', isForeign: false })
+      tools.set(tool.name, { tool, source: 'built-in', isForeign: false, isHeld: true })
     }
   }
   const missing = [...known].find((name) => !tools.has(name))

@@ -19,7 +19,7 @@ import { keepCopy } from './plugin-folder.ts'
 import type { FolderLook, KeptCopy } from './plugin-folder.ts'
 import type { PluginRoot } from './plugin-root.ts'
 import { openVersion } from './plugin-version.ts'
-import type { PluginVersion } from './plugin-version.ts'
+import type { PluginVersion, VersionOptions } from './plugin-version.ts'
 
 /** Where things are, and who may be asked. */
 export type PluginParts = {
@@ -38,9 +38,10 @@ export type PluginParts = {
   changed(): void
 }
 
-/** A folder in `plugins/`, with the last good version of what is in it. */
+/** A folder in `plugins/`, with the last good version of what is in it; or one server of a file or folder that names some. */
 export type InstalledPlugin = {
   readonly root: PluginRoot
+  /** The file, for a server that stands in one. */
   readonly folder: string
   /** What the folder was when it was last tried. */
   stamp: string | undefined
@@ -50,6 +51,8 @@ export type InstalledPlugin = {
   state: PluginState
   /** Why the newest version does not serve. */
   problem: string | undefined
+  /** What is not offered of the version that serves, and why. */
+  leftOut: readonly string[]
   /** What was late when it was tried, and how often. */
   late: { readonly stamp: string; readonly tries: number } | undefined
   /** What is wrong with the hooks of the version that serves, or went wrong in one last. */
@@ -68,15 +71,20 @@ export async function tryPlugin(plugin: InstalledPlugin, look: FolderLook, parts
     settle(plugin, state)
     if (state === 'disabled') withdraw(plugin, parts)
   } catch (error) {
-    const refused = error instanceof Failure && error.code === 'plugin.refused'
-    settle(plugin, refused ? 'refused' : 'broken', toSentence(error))
+    fail(plugin, error, parts)
     if (error instanceof Failure && error.retryAfterMs !== undefined) tryAgain(plugin, look.stamp, error.retryAfterMs)
-    parts.log.warn('a plugin was not loaded', { plugin: plugin.folder, reason: plugin.problem })
   }
   if (plugin.serving === undefined && (plugin.state === 'asks' || plugin.state === 'broken'))
     await serveLastGood(plugin, parts).catch((error: unknown) => {
       parts.log.warn('the last good version cannot be served', { plugin: plugin.folder, reason: toSentence(error) })
     })
+}
+
+/** The newest version cannot be used. */
+export function fail(plugin: InstalledPlugin, error: unknown, { log }: Pick<PluginParts, 'log'>): void {
+  const refused = error instanceof Failure && error.code === 'plugin.refused'
+  settle(plugin, refused ? 'refused' : 'broken', toSentence(error))
+  log.warn('a plugin was not loaded', { plugin: plugin.folder, reason: plugin.problem })
 }
 
 /** What was late may only have met a busy machine: a later look finds it as if it had changed. */
@@ -104,12 +112,13 @@ export function keptIn(home: string): string {
   return join(home, 'cache', 'plugins')
 }
 
-function nextState(manifest: Manifest, asked: Asked, consent: PluginConsent): 'serves' | 'asks' | 'disabled' {
+/** What becomes of a plugin by its owner's word. */
+export function nextState(manifest: Manifest, asked: Asked, consent: PluginConsent): 'serves' | 'asks' | 'disabled' {
   if (consent.isDisabled(manifest.name, asked.root)) return 'disabled'
   return consent.isAllowed(manifest, asked) ? 'serves' : 'asks'
 }
 
-function settle(plugin: InstalledPlugin, state: PluginState, problem?: string): void {
+export function settle(plugin: InstalledPlugin, state: PluginState, problem?: string): void {
   plugin.state = state
   plugin.problem = problem
 }
@@ -164,10 +173,28 @@ async function serve(plugin: InstalledPlugin, { manifest, copy, held }: Version,
   const path = parts.environment['PATH']
   const program = toRunnerProgram({ manifest, folder, dataDir, environment, containment, means, hidden, path })
   const { tools, hooks, running } = await describePlugin(program)
-  const names = tools.map(({ name }) => name)
-  const conflict = whyHooksAreMissing(manifest, hooks) ?? parts.conflictOf(plugin, names)
-  if (conflict) {
+  const missing = whyHooksAreMissing(manifest, hooks)
+  if (missing) {
     running?.end()
+    throw new Failure('plugin.broken', missing)
+  }
+  const { hooks: asked } = manifest.permissions
+  swapIn(plugin, { manifest, program, digest, tools, hooks: asked, first: running }, parts)
+  plugin.hookFault = whyHooksAreNotCalled(manifest, hooks)
+  await parts.copies
+    .noteGood(plugin.folder, digest)
+    .catch((error: unknown) => log.error('the last good version is not on record', error))
+}
+
+type NewVersion = Omit<VersionOptions, 'gaveUp' | 'log'> & { readonly manifest: Manifest }
+
+/** Offers a version that was found good instead of the one before, which finishes its calls. Fails with plugin.broken where its tools have names that are taken. */
+export function swapIn(plugin: InstalledPlugin, found: NewVersion, parts: PluginParts): PluginVersion {
+  const { manifest, ...version } = found
+  const names = version.tools.map(({ name }) => name)
+  const conflict = parts.conflictOf(plugin, names)
+  if (conflict) {
+    version.first?.end()
     throw new Failure('plugin.broken', conflict)
   }
   const gaveUp = (reason: string): void => {
@@ -175,15 +202,12 @@ async function serve(plugin: InstalledPlugin, { manifest, copy, held }: Version,
     withdraw(plugin, parts)
   }
   const before = plugin.serving
-  const { hooks: asked } = manifest.permissions
-  plugin.serving = openVersion({ program, digest, tools, hooks: asked, first: running, gaveUp, log })
-  plugin.hookFault = whyHooksAreNotCalled(manifest, hooks)
+  const opened = openVersion({ ...version, gaveUp, log: parts.log })
+  plugin.serving = opened
   before?.stop()
-  await parts.copies
-    .noteGood(plugin.folder, digest)
-    .catch((error: unknown) => log.error('the last good version is not on record', error))
-  log.info('a plugin serves', { plugin: manifest.name, version: manifest.version, digest })
+  parts.log.info('a plugin serves', { plugin: manifest.name, version: manifest.version, digest: version.digest })
   parts.changed()
+  return opened
 }
 
 /** What decides over plugins, and the socket by which codegend is told what to do. */
@@ -214,7 +238,7 @@ const hookNames = [
 ] as const satisfies readonly (readonly [keyof HookedTools, HookName])[]
 
 /** What a project's plugin keeps is not what the owner's own of that name does. */
-function toDataName(name: string, { project }: PluginRoot): string {
+export function toDataName(name: string, { project }: PluginRoot): string {
   const plain = name.replaceAll('/', '__')
   if (project === undefined) return plain
   return `${plain}@${createHash('sha256').update(project).digest('hex').slice(0, 12)}`

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { Failure } from '@codegen/protocol/failure'
 import type { Log } from '#log'
 import { limits } from '#limits'
-import type { PluginProcess, PluginProgram } from '#plugin-process/plugin-process'
+import type { Offer, PluginProcess, PluginProgram } from '#plugin-process/plugin-process'
 
 /** The process of one version of a plugin: started when it is needed, and after a crash with a pause that grows. */
 export type KeptProcess = {
@@ -15,12 +15,14 @@ export type KeptProcessOptions = {
   readonly program: PluginProgram
   /** One that runs already. */
   readonly first: PluginProcess | undefined
+  /** What a process of it says its tools are by now. */
+  redefined?(offer: Offer): void
   /** It crashed limits.pluginCrashesMax times within limits.pluginCrashWindowMs and is not started again. */
   gaveUp(reason: string): void
   readonly log: Log
 }
 
-export function keepProcess({ program, first, gaveUp, log }: KeptProcessOptions): KeptProcess {
+export function keepProcess({ program, first, redefined, gaveUp, log }: KeptProcessOptions): KeptProcess {
   const { name } = program
   let current: PluginProcess | undefined
   let crashes: number[] = []
@@ -55,7 +57,7 @@ export function keepProcess({ program, first, gaveUp, log }: KeptProcessOptions)
         if (waitMs > 0) await delay(waitMs, undefined, { signal }).catch(() => signal.throwIfAborted())
       }
       if (isOff) throw new Failure('tool.unavailable', `The plugin ${name} is off: it crashed too often.`)
-      return current ?? adopt(program.start())
+      return current ?? adopt(program.start(redefined))
     },
     end() {
       const ending = current

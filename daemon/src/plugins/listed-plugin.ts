@@ -1,6 +1,6 @@
 import type { InstalledPlugin, PluginState } from './installed-plugin.ts'
 import type { Guard } from './plugin-consent.ts'
-import type { Containment, PluginPermissions } from '#plugin-process/manifest'
+import type { Containment, Manifest, PluginPermissions, ServerAsk } from '#plugin-process/manifest'
 
 /** A plugin as its owner is shown it. */
 export type ListedPlugin = {
@@ -19,12 +19,15 @@ export type ListedPlugin = {
   /** The project it comes with. */
   project?: string
   problem?: string
+  /** What a server asks for. */
+  server?: { command?: string; cwd?: string; url?: string; env: string[]; headers: string[] }
+  /** What is not offered of it, and why. */
+  left_out?: string[]
 }
 
 export function toListedPlugin(plugin: InstalledPlugin): ListedPlugin {
-  const { root, folder, manifest, containment, state, serving } = plugin
+  const { root, folder, manifest, containment, state, leftOut, serving } = plugin
   const problem = [plugin.problem, plugin.hookFault].filter(Boolean).join(' ')
-  const made = manifest?.made
   return {
     name: manifest?.name ?? folder.slice(folder.lastIndexOf('/') + 1),
     version: manifest?.version ?? '',
@@ -32,11 +35,24 @@ export function toListedPlugin(plugin: InstalledPlugin): ListedPlugin {
     state,
     permissions: manifest?.permissions ?? askedForNothing,
     containment,
-    ...(made?.kind === 'command' ? { command: [...made.command] } : {}),
     tools: (serving?.tools ?? []).map(({ name }) => name),
     ...(root.project === undefined ? {} : { project: root.project }),
     ...(problem === '' ? {} : { problem }),
+    ...toStarted(manifest),
+    ...(serving && leftOut.length > 0 ? { left_out: [...leftOut] } : {}),
   }
+}
+
+/** What is started where it is no module. */
+function toStarted(manifest: Manifest | undefined): Pick<ListedPlugin, 'command' | 'server'> {
+  const made = manifest?.made
+  if (made?.kind === 'command') return { command: [...made.command] }
+  return made?.kind === 'server' ? { server: toListedServer(made.server) } : {}
+}
+
+function toListedServer({ command, cwd, url, env, headers }: ServerAsk): NonNullable<ListedPlugin['server']> {
+  const place = { ...(command === undefined ? {} : { command }), ...(cwd === undefined ? {} : { cwd }) }
+  return { ...place, ...(url === undefined ? {} : { url }), env: [...env], headers: [...headers] }
 }
 
 /** A plugin that its owner allowed to see calls before they run, and whose folder is gone. */

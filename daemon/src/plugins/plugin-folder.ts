@@ -78,7 +78,8 @@ export async function keepCopy(folder: string, files: readonly string[], keptIn:
 
 export type KeptCopy = { readonly folder: string; readonly digest: string }
 
-async function digestOf(folder: string, files: readonly string[]): Promise<string> {
+/** Of the content of these files. Fails with plugin.refused where one cannot be read. */
+export async function digestOf(folder: string, files: readonly string[]): Promise<string> {
   const hash = createHash('sha256')
   for (const file of files) {
     const bytes = await readFile(join(folder, file)).catch(() => {

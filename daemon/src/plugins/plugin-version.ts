@@ -12,6 +12,8 @@ export type PluginVersion = {
   /** Of its content. */
   readonly digest: string
   readonly tools: readonly ToolDefinition[]
+  /** From now on these are its tools. */
+  redefine(tools: readonly ToolDefinition[]): void
   /** Whose calls its hooks are told of. */
   readonly hooks: HookedTools
   /** Starts the process where none runs. Fails with tool.unavailable once the plugin crashed too often, and as PluginProcess's `call` does. */
@@ -31,7 +33,8 @@ export type VersionOptions = KeptProcessOptions & {
 }
 
 export function openVersion(options: VersionOptions): PluginVersion {
-  const { digest, tools, hooks } = options
+  const { digest, hooks } = options
+  let { tools } = options
   const kept = keepProcess(options)
   let timer: NodeJS.Timeout | undefined
   let [openCount, stopped] = [0, false]
@@ -63,7 +66,10 @@ export function openVersion(options: VersionOptions): PluginVersion {
 
   return {
     digest,
-    tools,
+    get tools() {
+      return tools
+    },
+    redefine: (now) => void (tools = now),
     hooks,
     call: (tool, call) => use(call.context.signal, (running) => running.call(tool, call)),
     hook(request, signal) {

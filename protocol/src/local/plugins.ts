@@ -3,11 +3,20 @@ import { method } from './method.ts'
 
 const words = Type.Array(Type.String())
 
+/** What an MCP server asks for: the line that starts it or the address it is at, and the names, never the values, of what it is told. */
+const Server = Type.Object({
+  command: Type.Optional(Type.String()),
+  cwd: Type.Optional(Type.String()),
+  url: Type.Optional(Type.String()),
+  env: words,
+  headers: words,
+})
+
 /**
  * A folder in `plugins/`. `state`: `serves`, or why its newest version does not: `asks` (its owner has not allowed what it asks for), `disabled`, `refused`, `broken`, or `off`
- * (it crashed too often). `problem` says what is wrong, with the line where there is one. `tools` are offered now, by the last good version. `hooks`: whose calls it sees before they
- * run, and after; `*` is every tool. `containment` is what holds its process, or would: a `sandbox` of the kernel, Node's `permissions` alone, or `none`: then it has all the rights of its
- * owner. `command` is what is started where it is no module.
+ * (it crashed too often). `problem` says what is wrong, with the line where there is one. `tools` are offered now, by the last good version; `left_out` says which are not, and
+ * why. `hooks`: whose calls it sees before they run, and after; `*` is every tool. `containment` is what holds its process, or would: a `sandbox` of the kernel, Node's
+ * `permissions` alone, or `none`: then it has all the rights of its owner. `command` is what is started where it is no module, `server` what an MCP server is.
  */
 const Plugin = Type.Object({
   name: Type.String(),
@@ -28,6 +37,8 @@ const Plugin = Type.Object({
   /** The project it comes with; it is offered to those who work in it alone. */
   project: Type.Optional(Type.String()),
   problem: Type.Optional(Type.String()),
+  server: Type.Optional(Server),
+  left_out: Type.Optional(words),
 })
 
 const folder = Type.String({ minLength: 1, maxLength: 4096 })
