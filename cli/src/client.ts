@@ -4,7 +4,17 @@ import { createPeer } from '@codegen/protocol/peer'
 import type { Peer, PeerOptions, RequestOptions } from '@codegen/protocol/peer'
 import { parseTraceparent } from '@codegen/protocol/traceparent'
 import type { Connection } from './dial.ts'
-import { isLogLine, isQuestion, isResolution, isRunEvent, isRunFinished, isToolOutput } from './parse-news.ts'
+import {
+  isDevNews,
+  isLogLine,
+  isObject,
+  isPluginLogLine,
+  isQuestion,
+  isResolution,
+  isRunEvent,
+  isRunFinished,
+  isToolOutput,
+} from './parse-news.ts'
 import { version } from './version.ts'
 
 type Parameters<Name extends keyof DaemonMethods> = DaemonMethods[Name]['parameters']
@@ -33,6 +43,14 @@ export type Client = {
   allowPlugin(name: string): Promise<Plugin>
   enablePlugin(name: string): Promise<Plugin>
   disablePlugin(name: string): Promise<Plugin>
+  reloadPlugins(): Promise<Plugin[]>
+  /** What a folder would be as a plugin. */
+  checkPlugin(folder: string): Promise<Result<'plugins/check'>>
+  removePlugin(name: string, withData: boolean): Promise<Result<'plugins/remove'>>
+  tailPluginLog(parameters: Parameters<'plugins/logs'>): Promise<Result<'plugins/logs'>['lines']>
+  /** Serves a folder until this client leaves. */
+  developPlugin(folder: string): Promise<Plugin>
+  allowDeveloped(permissions: Plugin['permissions']): Promise<Plugin>
   /** Resolves when the connection has ended, from whichever side. */
   readonly closed: Promise<Failure>
   close(): void
@@ -44,6 +62,8 @@ export type ClientEvents = {
   finished?(outcome: Notifications['run/finished']): void
   toolOutput?(output: Notifications['tools/output']): void
   logLine?(line: Notifications['logs/line']): void
+  pluginLogLine?(line: Notifications['plugins/log-line']): void
+  pluginDevNews?(news: Notifications['plugins/dev-news']['news']): void
   /** After everything that came in one piece: the moment to write. */
   settled?(): void
   /** How a question ended, before the signal of this client's own voids it. */
@@ -120,6 +140,12 @@ function toMethods(peer: Peer<DaemonMethods>, introduced: Promise<unknown>): Omi
     allowPlugin: async (name) => (await ask('plugins/allow', { name })).plugin,
     enablePlugin: async (name) => (await ask('plugins/enable', { name })).plugin,
     disablePlugin: async (name) => (await ask('plugins/disable', { name })).plugin,
+    reloadPlugins: async () => (await ask('plugins/reload', {})).plugins,
+    checkPlugin: (folder) => ask('plugins/check', { folder }),
+    removePlugin: (name, withData) => ask('plugins/remove', { name, with_data: withData }),
+    tailPluginLog: async (parameters) => (await ask('plugins/logs', parameters)).lines,
+    developPlugin: async (folder) => (await ask('plugins/dev', { folder })).plugin,
+    allowDeveloped: async (permissions) => (await ask('plugins/dev-allow', { permissions })).plugin,
     listTools: async () => (await ask('tools/list', {})).tools,
   }
 }
@@ -135,6 +161,8 @@ function toReceived({
   finished,
   logLine,
   toolOutput,
+  pluginLogLine,
+  pluginDevNews,
   questionResolved,
   question,
 }: ClientEvents): Pick<PeerOptions, 'methods' | 'notifications'> {
@@ -153,6 +181,12 @@ function toReceived({
     },
     'logs/line'(news) {
       if (isLogLine(news)) logLine?.(news)
+    },
+    'plugins/log-line'(news) {
+      if (isPluginLogLine(news)) pluginLogLine?.(news)
+    },
+    'plugins/dev-news'(told) {
+      if (isObject(told) && isDevNews(told['news'])) pluginDevNews?.(told['news'])
     },
   }
   if (!question) return { notifications }

@@ -224,6 +224,13 @@ export const limits = {
   pluginOpenRequestsMax: 64,
   pluginBytesPerSecondMax: 16 * 1024 * 1024,
   pluginNewsCharactersMax: 20_000,
+  /** What a plugin says for its author: one line of it, how much a second, one file of it and how many files. */
+  pluginLogLineCharactersMax: 4_000,
+  pluginLogCharactersPerSecondMax: 256 * 1024,
+  pluginLogFileBytesMax: 1024 * 1024,
+  pluginLogFilesMax: 2,
+  /** Of what a call of a plugin under development is given, and of what it returns, as its author is shown it. */
+  pluginDevCharactersMax: 4_000,
   /** Of what a plugin's process says on stderr. */
   pluginComplaintCharactersMax: 8_000,
 } as const

@@ -150,6 +150,13 @@ function toLateDaemon(find: () => Parts['daemon'] | undefined): Parts['daemon'] 
       enable: async (name) => parts().plugins.enable(name),
       disable: async (name) => parts().plugins.disable(name),
       reload: async () => parts().plugins.reload(),
+      check: async (folder) => parts().plugins.check(folder),
+      remove: async (...wish) => parts().plugins.remove(...wish),
+      dev: { open: async (...wish) => parts().plugins.dev.open(...wish) },
+      logs: {
+        last: async (...wish) => parts().plugins.logs.last(...wish),
+        subscribe: (listener) => parts().plugins.logs.subscribe(listener),
+      },
     },
     approvals: {
       list: () => parts().approvals.list(),

@@ -9,16 +9,30 @@ import {
   ApprovalResolvedNotification,
   CancelRequestNotification,
   LogLineNotification,
+  PluginDevNewsNotification,
+  PluginLogLineNotification,
   RunEventNotification,
   RunFinishedNotification,
   ToolOutputNotification,
 } from '#local/notifications'
-import { PluginsAllow, PluginsDisable, PluginsEnable, PluginsList, PluginsReload } from '#local/plugins'
+import {
+  PluginsAllow,
+  PluginsCheck,
+  PluginsDev,
+  PluginsDevAllow,
+  PluginsDisable,
+  PluginsEnable,
+  PluginsList,
+  PluginsLogs,
+  PluginsReload,
+  PluginsRemove,
+} from '#local/plugins'
 import { RunAttach, RunCancel, RunDetach, RunGet, RunInputMethod, RunList, RunStart } from '#local/run'
 import { ToolsCall, ToolsList } from '#local/tools'
 
 export type { ApprovalQuestion } from '#local/approval'
 export type { LogLevel, LogLine } from '#local/logs'
+export type { PluginDevNews, PluginLogLine } from '#local/plugins'
 export type { Method } from '#local/method'
 
 /** Every request a client may make of codegend. */
@@ -43,6 +57,11 @@ export const daemonMethods = [
   PluginsEnable,
   PluginsDisable,
   PluginsReload,
+  PluginsCheck,
+  PluginsRemove,
+  PluginsLogs,
+  PluginsDev,
+  PluginsDevAllow,
   ApprovalList,
   ApprovalRespond,
 ] as const
@@ -59,6 +78,8 @@ export const notifications = [
   ApprovalResolvedNotification,
   CancelRequestNotification,
   LogLineNotification,
+  PluginLogLineNotification,
+  PluginDevNewsNotification,
   ToolOutputNotification,
 ] as const
 export type Notifications = {

@@ -31,6 +31,10 @@ const noPlugins: LocalDaemon['plugins'] = {
   enable: unknownPlugin,
   disable: unknownPlugin,
   reload: async () => [],
+  check: unknownPlugin,
+  remove: unknownPlugin,
+  dev: { open: unknownPlugin },
+  logs: { last: unknownPlugin, subscribe: () => () => undefined },
 }
 
 export function createFakeDaemon(): FakeDaemon {

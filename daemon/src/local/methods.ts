@@ -5,6 +5,7 @@ import type { Client } from './client.ts'
 import { tailLog } from './methods/logs.ts'
 import { initialize } from './methods/initialize.ts'
 import { attachRun, cancelRun, getRun, inputRun, listRuns, startRun } from './methods/run.ts'
+import { allowDeveloped, developPlugin, tailPluginLog } from './methods/plugins.ts'
 import { callTool } from './methods/tools.ts'
 import { parseParameters } from './parse-parameters.ts'
 import type { MethodName } from './parse-parameters.ts'
@@ -42,6 +43,11 @@ const methods: { readonly [Name in MethodName]: (call: Call<Name>) => Result<Nam
   'plugins/enable': async ({ daemon, parameters }) => ({ plugin: await daemon.plugins.enable(parameters.name) }),
   'plugins/disable': async ({ daemon, parameters }) => ({ plugin: await daemon.plugins.disable(parameters.name) }),
   'plugins/reload': async ({ daemon }) => ({ plugins: await daemon.plugins.reload() }),
+  'plugins/check': ({ daemon, parameters }) => daemon.plugins.check(parameters.folder),
+  'plugins/remove': ({ daemon, parameters }) => daemon.plugins.remove(parameters.name, parameters.with_data),
+  'plugins/logs': tailPluginLog,
+  'plugins/dev': developPlugin,
+  'plugins/dev-allow': allowDeveloped,
   'approval/list': ({ daemon }) => ({ approvals: daemon.approvals.list() }),
   'approval/respond'({ daemon, client, parameters }) {
     daemon.approvals.respond(parameters.tool_id, parameters.option_id, client.introduction?.name ?? 'unknown')

@@ -25,6 +25,8 @@ export type RunnerPlugin = {
   readonly folder: string
   readonly dataDir: string
   readonly environment: Readonly<Record<string, string>>
+  /** Hears what the process prints on stderr, as it comes. */
+  printed(text: string): void
 }
 
 type Child = ChildProcessByStdio<Writable, Readable, Readable>
@@ -43,7 +45,7 @@ function startRunnerProcess(plugin: RunnerPlugin): PluginProcess {
   const { manifest } = plugin
   const calls = new Map<string, OpenCall>()
   const child = startChild(plugin)
-  const complaint = keepComplaint(child.stderr)
+  const complaint = keepComplaint(child.stderr, plugin.printed)
   let asked = false
   const peer = connect(child, calls)
   const kill = (): boolean => child.kill('SIGKILL')
@@ -160,10 +162,14 @@ async function watchEnd(child: Child): Promise<string> {
 }
 
 /** The last of what the process says on stderr. */
-function keepComplaint(stderr: Readable): () => string {
+function keepComplaint(stderr: Readable, hear: (text: string) => void): () => string {
   let kept = ''
-  stderr.setEncoding('utf8').on('data', (chunk: string) => {
+  const decoder = new TextDecoder()
+  // Whoever floods us here waits on the pipe too.
+  paceReading(stderr, (bytes) => {
+    const chunk = decoder.decode(bytes, { stream: true })
     kept = (kept + chunk).slice(-limits.pluginComplaintCharactersMax)
+    hear(chunk)
   })
   return () => kept
 }
@@ -172,7 +178,7 @@ function keepComplaint(stderr: Readable): () => string {
 function toBroken(failure: unknown, { manifest, folder }: RunnerPlugin, end: ProcessEnd): Failure {
   const late = failure instanceof Failure && failure.code === 'client.timeout'
   const said = end.complaint.replaceAll(`file://${folder}/`, '').replaceAll(`${folder}/`, '')
-  const line = /^(\S+:\d+)$/m.exec(said)?.[1] ?? /\((\S+:\d+):\d+\)/.exec(said)?.[1] ?? manifest.main
+  const line = /^((?!node:)\S+:\d+)$/m.exec(said)?.[1] ?? /\(((?!node:)\S+:\d+):\d+\)/.exec(said)?.[1] ?? manifest.main
   const error = /^(?:\w*Error|Error)\b.*$/m.exec(said)?.[0]
   const reason = late ? `it was not ready within ${limits.pluginDescribeMsMax} ms` : (error ?? `it ended (${end.how})`)
   return new Failure('plugin.broken', `${line}: ${reason.slice(0, 500)}`)

@@ -1,4 +1,5 @@
 import { mkdirSync } from 'node:fs'
+import { rm, rmdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Tool } from '@codegen/kit'
@@ -6,13 +7,18 @@ import { Failure } from '@codegen/protocol/failure'
 import type { ToolDefinition } from '@codegen/protocol/tool'
 import type { Log } from '#log'
 import { limits } from '#limits'
+import { checkPlugin } from './check-plugin.ts'
+import { createDevPlugins } from './dev-plugins.ts'
+import type { DevPlugins } from './dev-plugins.ts'
 import type { ForeignTools, LoadedTool } from './host.ts'
-import { keptIn } from './installed-plugin.ts'
+import { dataFolder, keptIn } from './installed-plugin.ts'
 import type { InstalledPlugin } from './installed-plugin.ts'
 import { toListedPlugin } from './listed-plugin.ts'
 import type { ListedPlugin } from './listed-plugin.ts'
 import { openPluginConsent } from './plugin-consent.ts'
 import type { PluginConsent } from './plugin-consent.ts'
+import { createPluginLogs } from './plugin-logs.ts'
+import type { PluginLogs } from './plugin-logs.ts'
 import { createPluginSet } from './plugin-set.ts'
 import type { PluginSet } from './plugin-set.ts'
 import { watchPlugins } from './watch-plugins.ts'
@@ -25,6 +31,9 @@ export type ForeignPlugins = ForeignTools &
     /** Looks at the folder and goes on looking. Resolves when what is there has been tried. */
     start(): Promise<void>
     list(): ListedPlugin[]
+    check: typeof checkPlugin
+    readonly dev: Pick<DevPlugins, 'open'>
+    readonly logs: Pick<PluginLogs, 'last' | 'subscribe'>
     /** Ends all their processes. */
     stop(): void
   }
@@ -37,6 +46,8 @@ type OwnersWays = {
   disable(name: string): Promise<ListedPlugin>
   /** Tries every plugin anew, the ones that crashed too often as well. */
   reload(): Promise<ListedPlugin[]>
+  /** Takes its folder away, what was allowed to it, and its log; what it kept for itself only `withData`. */
+  remove(name: string, withData: boolean): Promise<{ folder: string; data_folder?: string }>
 }
 
 export type ForeignPluginsOptions = {
@@ -54,7 +65,11 @@ export function createForeignPlugins(options: ForeignPluginsOptions): ForeignPlu
   const consent = openPluginConsent(join(home, 'plugins.json'), log)
   let watching: { soon(): void; stop(): void } | undefined
   const unsettled = (): void => watching?.soon()
-  const set = createPluginSet({ root, home, environment, consent, log, changed: options.toolsChanged, unsettled })
+  const logs = createPluginLogs(home)
+  const parts = { root, home, environment, logs, log, changed: options.toolsChanged }
+  const set = createPluginSet({ ...parts, consent, unsettled })
+  const dev = createDevPlugins({ ...parts, conflictOf: (...wish) => conflictBeside(set.all(), ...wish) })
+  const offered = (): InstalledPlugin[] => [...dev.all(), ...besides(dev.all(), set.all())]
   return {
     async start() {
       mkdirSync(root, { recursive: true, mode: 0o700 })
@@ -63,21 +78,69 @@ export function createForeignPlugins(options: ForeignPluginsOptions): ForeignPlu
       await set.settled()
     },
     definitions: () =>
-      set
-        .all()
+      offered()
         .flatMap(toDefinitions)
         .toSorted((a, b) => (a.name < b.name ? -1 : 1)),
-    find: (name) => findTool(set.all(), name),
-    list: () => set.all().map(toListedPlugin),
-    ...toOwnersWays(set, consent, root),
+    find(name) {
+      const found = findTool(offered(), name)
+      if (!found) return undefined
+      const { plugin, ...loaded } = found
+      return { ...loaded, tool: dev.telling(plugin, notingTool(loaded.tool, plugin, logs)) }
+    },
+    list: () => [
+      ...besides(dev.all(), set.all()).map(toListedPlugin),
+      ...dev.all().map((plugin) => ({ ...toListedPlugin(plugin), dev: true })),
+    ],
+    check: checkPlugin,
+    dev,
+    logs,
+    ...toOwnersWays(set, consent, { home, root, logs }),
     stop() {
       watching?.stop()
+      dev.stop()
+      logs.close()
       for (const { serving } of set.all()) serving?.cancel()
     },
   }
 }
 
-function toOwnersWays(set: PluginSet, consent: PluginConsent, root: string): OwnersWays {
+/** The installed plugins that one under development does not stand for. */
+function besides(dev: readonly InstalledPlugin[], installed: readonly InstalledPlugin[]): InstalledPlugin[] {
+  const serving = dev.filter((plugin) => plugin.serving)
+  const tools = new Set(serving.flatMap(({ serving: version }) => version?.tools.map(({ name }) => name) ?? []))
+  return installed.filter(
+    (plugin) =>
+      !serving.some(({ manifest }) => manifest?.name === plugin.manifest?.name) &&
+      !plugin.serving?.tools.some(({ name }) => tools.has(name)),
+  )
+}
+
+/** One under development stands for an installed one of its name, and for no other. */
+function conflictBeside(
+  installed: readonly InstalledPlugin[],
+  plugin: InstalledPlugin,
+  tools: readonly string[],
+): string | undefined {
+  for (const other of installed) {
+    if (other.manifest?.name === plugin.manifest?.name) continue
+    const taken = other.serving?.tools.find(({ name }) => tools.includes(name))
+    if (taken) return `The plugin ${other.manifest?.name} offers a tool ${taken.name} already.`
+  }
+  return undefined
+}
+
+/** Its author finds what it logs in its own log too. */
+function notingTool(tool: Tool, { manifest }: InstalledPlugin, logs: PluginLogs): Tool {
+  return {
+    ...tool,
+    run: (parameters, context) =>
+      tool.run(parameters, { ...context, log: logs.noting(manifest?.name ?? 'unknown', context.log) }),
+  }
+}
+
+type Places = { readonly home: string; readonly root: string; readonly logs: PluginLogs }
+
+function toOwnersWays(set: PluginSet, consent: PluginConsent, { home, root, logs }: Places): OwnersWays {
   function named(name: string): InstalledPlugin {
     const found = set.all().find((plugin) => plugin.manifest?.name === name)
     if (found) return found
@@ -120,6 +183,18 @@ function toOwnersWays(set: PluginSet, consent: PluginConsent, root: string): Own
       await set.settled()
       return set.all().map(toListedPlugin)
     },
+    async remove(name, withData) {
+      const { folder } = named(name)
+      const data = dataFolder(home, name)
+      await rm(folder, { recursive: true, force: true })
+      consent.forget(name)
+      await set.settled()
+      if (withData) await rm(data, { recursive: true, force: true })
+      // One in which nothing is.
+      else await rmdir(data).catch(() => undefined)
+      logs.forget(name)
+      return { folder, ...(withData ? { data_folder: data } : {}) }
+    },
   }
 }
 
@@ -129,11 +204,14 @@ function toDefinitions({ manifest, serving }: InstalledPlugin): (ToolDefinition 
   return (serving?.tools ?? []).map((tool) => ({ ...tool, source: `plugin ${manifest?.name}` }))
 }
 
-function findTool(plugins: readonly InstalledPlugin[], name: string): LoadedTool | undefined {
+function findTool(
+  plugins: readonly InstalledPlugin[],
+  name: string,
+): (LoadedTool & { plugin: InstalledPlugin }) | undefined {
   for (const plugin of plugins) {
     const definition = plugin.serving?.tools.find((tool) => tool.name === name)
     if (definition)
-      return { tool: toTool(plugin, definition), source: `plugin ${plugin.manifest?.name}`, isForeign: true }
+      return { plugin, tool: toTool(plugin, definition), source: `plugin ${plugin.manifest?.name}`, isForeign: true }
   }
   return undefined
 }

@@ -7,6 +7,7 @@ import { describePlugin } from './describe-plugin.ts'
 import { parseManifest } from '#plugin-process/manifest'
 import type { Manifest } from '#plugin-process/manifest'
 import type { PluginConsent } from './plugin-consent.ts'
+import type { PluginLogs } from './plugin-logs.ts'
 import { keepCopy } from './plugin-folder.ts'
 import type { FolderLook } from './plugin-folder.ts'
 import { openVersion } from './plugin-version.ts'
@@ -19,6 +20,8 @@ export type PluginParts = {
   /** What plugins may ask for by name. */
   readonly environment: Readonly<Record<string, string | undefined>>
   readonly consent: PluginConsent
+  /** Where what plugins say is kept for their authors. */
+  readonly logs: PluginLogs
   readonly log: Log
   /** Why a plugin may not offer these tools beside the others, if so. */
   conflictOf(plugin: InstalledPlugin, tools: readonly string[]): string | undefined
@@ -70,7 +73,12 @@ export function withdraw(plugin: InstalledPlugin, { changed }: Pick<PluginParts,
   changed()
 }
 
-/** Where a plugin and its versions keep what. */
+/** Where a plugin keeps what it will find again. */
+export function dataFolder(home: string, name: string): string {
+  return join(home, 'data', name.replaceAll('/', '__'))
+}
+
+/** Where copies of what was in the folders are kept. */
 export function keptIn(home: string): string {
   return join(home, 'cache', 'plugins')
 }
@@ -94,12 +102,14 @@ async function serve(
   const { home, log } = parts
   const { folder, digest } = await keepCopy(plugin.folder, look.files, keptIn(home))
   if (plugin.state === 'serves' && plugin.serving?.digest === digest) return
-  const dataDir = join(home, 'data', manifest.name.replaceAll('/', '__'))
+  const dataDir = dataFolder(home, manifest.name)
   const program = toRunnerProgram({
     manifest,
     folder,
     dataDir,
     environment: toEnvironment(manifest, parts.environment),
+    // Its author knows his files by their names in his own folder.
+    printed: (text) => parts.logs.printed(manifest.name, text.replaceAll(new RegExp(`(file://)?${folder}/`, 'g'), '')),
   })
   const { tools, running } = await describePlugin(program)
   const conflict = parts.conflictOf(

@@ -12,6 +12,7 @@ export type ListedPlugin = {
   /** What is offered of it now, by the last good version. */
   tools: string[]
   problem?: string
+  dev?: boolean
 }
 
 export function toListedPlugin({ folder, manifest, state, problem, serving }: InstalledPlugin): ListedPlugin {

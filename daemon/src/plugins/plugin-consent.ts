@@ -12,6 +12,8 @@ export type PluginConsent = {
   isDisabled(name: string): boolean
   allow(manifest: Manifest): void
   setDisabled(name: string, isDisabled: boolean): void
+  /** It is gone: one of its name that comes later is asked about anew. */
+  forget(name: string): void
 }
 
 const validator = Compile(
@@ -39,6 +41,11 @@ export function openPluginConsent(file: string, log: Log): PluginConsent {
     setDisabled(name, isDisabled) {
       if (isDisabled) disabled.add(name)
       else disabled.delete(name)
+      save()
+    },
+    forget(name) {
+      allowed.delete(name)
+      disabled.delete(name)
       save()
     },
   }

@@ -1,0 +1,191 @@
+import { realpath } from 'node:fs/promises'
+import { setTimeout as delay } from 'node:timers/promises'
+import type { Tool } from '@codegen/kit'
+import { Failure } from '@codegen/protocol/failure'
+import type { PluginDevNews } from '@codegen/protocol/local'
+import { limits } from '#limits'
+import { permissionsDigest } from '#plugin-process/manifest'
+import type { PluginPermissions } from '#plugin-process/manifest'
+import { tellingCalls } from './dev-calls.ts'
+import { tryPlugin, withdraw } from './installed-plugin.ts'
+import type { InstalledPlugin, PluginParts } from './installed-plugin.ts'
+import { toListedPlugin } from './listed-plugin.ts'
+import type { ListedPlugin } from './listed-plugin.ts'
+import { lookAtFolder } from './plugin-folder.ts'
+import { watchPlugins } from './watch-plugins.ts'
+
+/** Plugins that are served from their authors' folders, each as long as its author watches. */
+export type DevPlugins = {
+  all(): InstalledPlugin[]
+  /** The tool as it tells its author of each call, where it is one of such a plugin. */
+  telling(plugin: InstalledPlugin, tool: Tool): Tool
+  /**
+   * Serves a folder as any plugin is served: kept copy, check, description, swap. It waits for `allow`. Fails with plugin.refused: no folder, one that is served
+   * already, or one in `plugins/`.
+   */
+  open(folder: string, tell: (news: PluginDevNews) => void): Promise<DevPlugin>
+  stop(): void
+}
+
+export type DevPlugin = {
+  readonly name: () => string | undefined
+  listed(): ListedPlugin
+  /** A yes to these permissions: what asks for others waits. */
+  allow(permissions: PluginPermissions): Promise<ListedPlugin>
+  /** Offers nothing of it any more. */
+  close(): void
+}
+
+export type DevPluginsOptions = Omit<PluginParts, 'consent'> & {
+  /** Where plugins are installed. */
+  readonly root: string
+}
+
+type Session = DevPlugin & {
+  readonly plugin: InstalledPlugin
+  tell(news: PluginDevNews): void
+  /** Resolves when what is there has been tried. */
+  settled(): Promise<void>
+}
+
+export function createDevPlugins(options: DevPluginsOptions): DevPlugins {
+  const { root } = options
+  const sessions = new Map<string, Session>()
+  return {
+    all: () => [...sessions.values()].map(({ plugin }) => plugin),
+    telling(plugin, tool) {
+      const session = sessions.get(plugin.folder)
+      return session?.plugin === plugin ? tellingCalls(tool, session.tell) : tool
+    },
+    async open(given, tell) {
+      const folder = await realpath(given).catch(() => {
+        throw refused(`There is no folder ${given}.`)
+      })
+      if (sessions.has(folder)) throw refused(`${folder} is being developed in another terminal already.`)
+      if (`${folder}/`.startsWith(`${root}/`))
+        throw refused(`${folder} is installed: it is served already, and each change is taken up.`)
+      const session = openSession({ folder, tell, options, left: () => sessions.delete(folder) })
+      sessions.set(folder, session)
+      try {
+        await session.settled()
+        return session
+      } catch (error) {
+        session.close()
+        throw error
+      }
+    },
+    stop() {
+      for (const { plugin, close } of sessions.values()) {
+        plugin.serving?.cancel()
+        close()
+      }
+    },
+  }
+}
+
+type SessionOptions = {
+  readonly folder: string
+  readonly options: DevPluginsOptions
+  tell(news: PluginDevNews): void
+  left(): void
+}
+
+function openSession({ folder, tell, options, left }: SessionOptions): Session {
+  const plugin = newPlugin(folder)
+  const consent = createDevConsent()
+  const teller = createTeller(plugin, tell)
+  const changed = (): void => {
+    options.changed()
+    teller.version()
+  }
+  const parts: PluginParts = { ...options, consent, changed }
+  let closed = false
+  let looking: Promise<void> = Promise.resolve()
+  const look = (): Promise<void> => (looking = looking.then(lookNow, lookNow))
+  const watching = watchPlugins(folder, look, (error) => options.log.error('a folder could not be looked at', error))
+
+  async function lookNow(): Promise<void> {
+    if (closed) return
+    try {
+      const found = await lookAtFolder(folder)
+      if (!found) throw refused(`The folder ${folder} is gone.`)
+      if (found.stamp === plugin.stamp) return
+      if (Date.now() - found.changedMs < limits.pluginSettleMs) return watching.soon()
+      await tryPlugin(plugin, found, parts)
+      // Its author left meanwhile.
+      if (closed) withdraw(plugin, options)
+    } catch (error) {
+      if (!(error instanceof Failure)) throw error
+      Object.assign(plugin, { state: 'refused', problem: error.message, stamp: error.message })
+      withdraw(plugin, parts)
+    }
+    teller.version()
+  }
+
+  async function settled(): Promise<void> {
+    do await look()
+    while (plugin.stamp === undefined && !closed && (await delay(limits.pluginSettleMs, true)))
+  }
+
+  return {
+    plugin,
+    tell,
+    settled,
+    name: () => plugin.manifest?.name,
+    listed: () => ({ ...toListedPlugin(plugin), dev: true }),
+    async allow(permissions) {
+      consent.allowed = permissionsDigest(permissions)
+      plugin.stamp = undefined
+      await settled()
+      return { ...toListedPlugin(plugin), dev: true }
+    },
+    close() {
+      closed = true
+      teller.stop()
+      watching.stop()
+      left()
+      withdraw(plugin, options)
+    },
+  }
+}
+
+/** What its author said yes to, while he watches; nobody remembers it. */
+function createDevConsent(): PluginParts['consent'] & { allowed: string } {
+  const never = (): void => undefined
+  return {
+    allowed: '',
+    isAllowed({ permissions }) {
+      return permissionsDigest(permissions) === this.allowed
+    },
+    isDisabled: () => false,
+    allow: never,
+    setDisabled: never,
+    forget: never,
+  }
+}
+
+/** Tells which version serves, and why the newest one does not; only what is news. */
+function createTeller(plugin: InstalledPlugin, tell: (news: PluginDevNews) => void): { version(): void; stop(): void } {
+  let told: string | undefined = ''
+  return {
+    version() {
+      const digest = plugin.serving?.digest
+      const news = { plugin: { ...toListedPlugin(plugin), dev: true }, ...(digest === undefined ? {} : { digest }) }
+      const text = JSON.stringify(news)
+      if (told === undefined || text === told || plugin.stamp === undefined) return
+      told = text
+      tell({ kind: 'version', ...news })
+    },
+    stop() {
+      told = undefined
+    },
+  }
+}
+
+function newPlugin(folder: string): InstalledPlugin {
+  return { folder, stamp: undefined, manifest: undefined, state: 'asks', problem: undefined, serving: undefined }
+}
+
+function refused(sentence: string): Failure {
+  return new Failure('plugin.refused', sentence)
+}
