@@ -43,6 +43,7 @@ export const layers: Readonly<Record<string, Layer>> = {
       undici: ['hands'],
       clipboardy: ['hands'],
       '@vscode/ripgrep': ['hands'],
+      chokidar: ['plugins'],
       linkedom: ['hands'],
       turndown: ['hands'],
       '@opentelemetry': ['opentelemetry'],

@@ -31,6 +31,7 @@ import { createPluginHost } from '#plugins/host'
 import type { PluginHost } from '#plugins/host'
 import type { ToolResult } from '@codegen/protocol/wire'
 import { builtInPlugins } from './built-in.ts'
+import { checkoutRoots } from './checkout.ts'
 import type { Config } from './config.ts'
 import { reach } from './crash-points.ts'
 import type { Log } from './log.ts'
@@ -78,10 +79,10 @@ export type CallsSideOptions = {
 }
 
 export function composeCalls(options: CallsSideOptions): CallsSide {
-  const { config, home, server, reports, sinks, traces, toolsChanged, log } = options
+  const { config, home, server, reports, sinks, traces, log } = options
   const journal = openJournal({ path: journalPath(home, server), bootId: readBootId(), isAlive: isProcessAlive, log })
   const groups = journaledGroups(createProcessGroups(), journal, log)
-  const plugins = createForeignPlugins({ home, environment: config.environment, toolsChanged, log })
+  const plugins = createForeignPlugins({ ...options, otherRoots: checkoutRoots(), environment: config.environment })
   const host = createPluginHost(builtInPlugins, plugins)
   const environment = toCommandEnvironment(config.environment, config.commandEnvironment)
   const contexts = createCallContexts({

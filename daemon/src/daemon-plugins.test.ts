@@ -321,3 +321,33 @@ test('definitions are known at the next start without a process, and the handsha
   await t.rejects(client.request('plugins/allow', { name: 'nobody' }), { code: 'plugin.unknown' })
   t.match(await client.request('plugins/reload', {}), { plugins: [{ state: 'serves' }] })
 })
+
+test('the last good version serves on after a restart, too, while the folder is broken or asks for more', async (t) => {
+  const place = newPlace(t)
+  const side = await startWith(t, ['hello'], place)
+  await allow(side, 'hello')
+  const [file, manifest] = ['plugin.js', 'package.json'].map((name) => join(side.home, 'plugins/hello', name))
+  const [code, asked] = [readFileSync(file ?? '', 'utf8'), readFileSync(manifest ?? '', 'utf8')]
+  const restart = async () => {
+    await side.daemon.daemon.stop('the next one starts')
+    side.daemon = await startTestDaemon(t, side.maestro.url, place)
+    side.client = await side.daemon.client({ answer: 'allow' })
+    await until(async () => (await list(side.client)).length === 1)
+  }
+  writeFileSync(file ?? '', `${code} }\n`)
+  await until(async () => (await plugin(side.client, 'hello'))?.state === 'broken')
+  await restart()
+  await until(async () => (await plugin(side.client, 'hello'))?.tools.length === 2)
+  t.match(await plugin(side.client, 'hello'), { state: 'broken', problem: /SyntaxError/ })
+  t.match(await call(side, 'Hello', { name: 'you' }), { status: 'success', result: 'version 1 greets you' })
+
+  writeFileSync(file ?? '', code.replace('version 1', 'version 2'))
+  writeFileSync(manifest ?? '', asked.replace('"permissions": {', '"permissions": { "exec": true,'))
+  await until(async () => (await plugin(side.client, 'hello'))?.state === 'asks')
+  await restart()
+  await until(async () => (await plugin(side.client, 'hello'))?.tools.length === 2)
+  t.match(await plugin(side.client, 'hello'), { state: 'asks', permissions: { exec: true } })
+  t.match(await call(side, 'Hello', { name: 'you' }), { result: 'version 1 greets you' })
+  t.match((await allow(side, 'hello')).plugin, { state: 'serves' })
+  t.match(await call(side, 'Hello', { name: 'you' }), { result: 'version 2 greets you' })
+})

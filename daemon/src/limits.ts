@@ -196,9 +196,14 @@ export const limits = {
   pluginFilesMax: 5_000,
   pluginBytesMax: 64 * 1024 * 1024,
   pluginsMax: 100,
+  /** Copies of older versions are kept while one may still run a call, and no more of them than this. */
+  pluginCopyKeptMs: 60 * 60_000,
+  pluginCopiesMax: 100,
   /** A folder that has not changed for so long is taken for whole; and how often all are looked at besides being watched. */
   pluginSettleMs: 200,
   pluginLookMs: 10_000,
+  /** How far below `plugins/` changes are watched for; those below that are found by the next look. */
+  pluginWatchDepthMax: 6,
   /** How long the first dial waits for plugins to be known. */
   pluginsFirstMsMax: 1_000,
   /** What one plugin may offer, and how deep a schema of it may be nested. */

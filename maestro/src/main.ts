@@ -12,7 +12,7 @@ import { createExecutorList } from '#postgres/executor-list'
 import { createExecutorStore } from '#postgres/executor-store'
 import { createRunList } from '#postgres/run-list'
 import { createRunLog } from '#postgres/run-log'
-import { createToolbelt } from '#toolbelt/toolbelt'
+import { createToolbelts } from '#toolbelt/toolbelts'
 import { safeguards } from '#safeguards/safeguards'
 import { openAccess } from './access.ts'
 import { readConfig, usage } from './config.ts'
@@ -67,7 +67,7 @@ export async function startMaestro(config: Config, log: Log): Promise<Maestro> {
     store,
     presence,
     server: { name: 'maestro', version },
-    toToolbelt: createToolbelt,
+    toToolbelts: createToolbelts,
     warn,
   })
 

@@ -23,6 +23,8 @@ export const ToolDefinition = Type.Object({
   parameters: JsonSchema,
   annotations: Type.Optional(ToolAnnotations),
   timeout_ms: Type.Optional(Type.Integer({ minimum: 1, maximum: limits.toolCallMsMax })),
+  /** The one folder in and below which runs may use it; absent, all may. */
+  root: Type.Optional(Type.String({ minLength: 1, maxLength: 4096, pattern: '^[^\\u0000]+$' })),
 })
 export type ToolDefinition = Static<typeof ToolDefinition>
 

@@ -1,4 +1,5 @@
 import { realpath } from 'node:fs/promises'
+import { basename, dirname } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Tool } from '@codegen/kit'
 import { Failure } from '@codegen/protocol/failure'
@@ -12,6 +13,7 @@ import type { InstalledPlugin, PluginParts } from './installed-plugin.ts'
 import { toListedPlugin } from './listed-plugin.ts'
 import type { ListedPlugin } from './listed-plugin.ts'
 import { lookAtFolder } from './plugin-folder.ts'
+import type { PluginRoot } from './plugin-root.ts'
 import { watchPlugins } from './watch-plugins.ts'
 
 /** Plugins that are served from their authors' folders, each as long as its author watches. */
@@ -38,7 +40,7 @@ export type DevPlugin = {
 
 export type DevPluginsOptions = Omit<PluginParts, 'consent'> & {
   /** Where plugins are installed. */
-  readonly root: string
+  readonly roots: readonly PluginRoot[]
 }
 
 type Session = DevPlugin & {
@@ -49,7 +51,7 @@ type Session = DevPlugin & {
 }
 
 export function createDevPlugins(options: DevPluginsOptions): DevPlugins {
-  const { root } = options
+  const { roots } = options
   const sessions = new Map<string, Session>()
   return {
     all: () => [...sessions.values()].map(({ plugin }) => plugin),
@@ -62,7 +64,7 @@ export function createDevPlugins(options: DevPluginsOptions): DevPlugins {
         throw refused(`There is no folder ${given}.`)
       })
       if (sessions.has(folder)) throw refused(`${folder} is being developed in another terminal already.`)
-      if (`${folder}/`.startsWith(`${root}/`))
+      if (roots.some((root) => dirname(folder) === root.folder && !root.except?.has(basename(folder))))
         throw refused(`${folder} is installed: it is served already, and each change is taken up.`)
       const session = openSession({ folder, tell, options, left: () => sessions.delete(folder) })
       sessions.set(folder, session)
@@ -96,13 +98,15 @@ function openSession({ folder, tell, options, left }: SessionOptions): Session {
   const teller = createTeller(plugin, tell)
   const changed = (): void => {
     options.changed()
-    teller.version()
+    // What else changes is told when the look that found it has ended.
+    if (plugin.state === 'off') teller.version()
   }
   const parts: PluginParts = { ...options, consent, changed }
   let closed = false
   let looking: Promise<void> = Promise.resolve()
   const look = (): Promise<void> => (looking = looking.then(lookNow, lookNow))
-  const watching = watchPlugins(folder, look, (error) => options.log.error('a folder could not be looked at', error))
+  const fault = (error: unknown): void => options.log.error('a folder could not be looked at', error, { folder })
+  const watching = watchPlugins({ roots: () => [{ folder }], look, fault })
 
   async function lookNow(): Promise<void> {
     if (closed) return
@@ -110,7 +114,8 @@ function openSession({ folder, tell, options, left }: SessionOptions): Session {
       const found = await lookAtFolder(folder)
       if (!found) throw refused(`The folder ${folder} is gone.`)
       if (found.stamp === plugin.stamp) return
-      if (Date.now() - found.changedMs < limits.pluginSettleMs) return watching.soon()
+      const restsMs = Date.now() - found.changedMs
+      if (restsMs < limits.pluginSettleMs) return watching.lookAgain(limits.pluginSettleMs - restsMs)
       await tryPlugin(plugin, found, parts)
       // Its author left meanwhile.
       if (closed) withdraw(plugin, options)
@@ -142,7 +147,7 @@ function openSession({ folder, tell, options, left }: SessionOptions): Session {
     close() {
       closed = true
       teller.stop()
-      watching.stop()
+      watching.stop().catch(fault)
       left()
       withdraw(plugin, options)
     },

@@ -1,6 +1,6 @@
 import { mkdirSync } from 'node:fs'
 import { rm, rmdir } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Tool } from '@codegen/kit'
 import { Failure } from '@codegen/protocol/failure'
@@ -12,6 +12,7 @@ import { createDevPlugins } from './dev-plugins.ts'
 import type { DevPlugins } from './dev-plugins.ts'
 import type { ForeignTools, LoadedTool } from './host.ts'
 import { dataFolder, keptIn } from './installed-plugin.ts'
+import { openKeptCopies } from './kept-copies.ts'
 import type { InstalledPlugin } from './installed-plugin.ts'
 import { toListedPlugin } from './listed-plugin.ts'
 import type { ListedPlugin } from './listed-plugin.ts'
@@ -21,7 +22,9 @@ import { createPluginLogs } from './plugin-logs.ts'
 import type { PluginLogs } from './plugin-logs.ts'
 import { createPluginSet } from './plugin-set.ts'
 import type { PluginSet } from './plugin-set.ts'
+import type { PluginRoot } from './plugin-root.ts'
 import { watchPlugins } from './watch-plugins.ts'
+import type { PluginWatch } from './watch-plugins.ts'
 
 /**
  * The plugins that were dropped into `plugins/`. Each runs in a process of its own; nothing it does there reaches codegend but through the contexts of its calls.
@@ -53,6 +56,8 @@ type OwnersWays = {
 export type ForeignPluginsOptions = {
   /** Real path of CODEGEN_HOME. */
   readonly home: string
+  /** Where they lie beside `plugins/` of `home`. */
+  readonly otherRoots: readonly PluginRoot[]
   readonly environment: Readonly<Record<string, string | undefined>>
   /** The set of tools that are offered has changed. */
   toolsChanged(): void
@@ -60,22 +65,38 @@ export type ForeignPluginsOptions = {
 }
 
 export function createForeignPlugins(options: ForeignPluginsOptions): ForeignPlugins {
-  const { home, environment, log } = options
+  const { home, otherRoots, environment, log } = options
   const root = join(home, 'plugins')
+  const roots = [{ folder: root }, ...otherRoots]
   const consent = openPluginConsent(join(home, 'plugins.json'), log)
-  let watching: { soon(): void; stop(): void } | undefined
-  const unsettled = (): void => watching?.soon()
+  let watching: PluginWatch | undefined
+  let pruning: NodeJS.Timeout | undefined
+  const copies = openKeptCopies(keptIn(home))
   const logs = createPluginLogs(home)
-  const parts = { root, home, environment, logs, log, changed: options.toolsChanged }
-  const set = createPluginSet({ ...parts, consent, unsettled })
-  const dev = createDevPlugins({ ...parts, conflictOf: (...wish) => conflictBeside(set.all(), ...wish) })
+  const parts = { home, environment, copies, logs, log, changed: options.toolsChanged }
+  const set = createPluginSet({
+    ...parts,
+    consent,
+    roots: () => roots,
+    unsettled: (afterMs) => watching?.lookAgain(afterMs),
+  })
+  const dev = createDevPlugins({ ...parts, roots, conflictOf: (...wish) => conflictBeside(set.all(), ...wish) })
   const offered = (): InstalledPlugin[] => [...dev.all(), ...besides(dev.all(), set.all())]
   return {
     async start() {
       mkdirSync(root, { recursive: true, mode: 0o700 })
       mkdirSync(keptIn(home), { recursive: true, mode: 0o700 })
-      watching = watchPlugins(root, set.look, (error) => log.error('the plugins could not be looked at', error))
+      const fault = (error: unknown): void => log.error('the plugins could not be looked at', error)
+      watching = watchPlugins({ roots: () => roots, look: set.look, fault })
       await set.settled()
+      const prune = (): void => {
+        set
+          .folders()
+          .then((folders) => copies.prune([...folders, ...dev.all().map(({ folder }) => folder)], Date.now()))
+          .catch((error: unknown) => log.error('old copies of plugins stay', error))
+      }
+      prune()
+      pruning = setInterval(prune, limits.pluginCopyKeptMs).unref()
     },
     definitions: () =>
       offered()
@@ -96,9 +117,10 @@ export function createForeignPlugins(options: ForeignPluginsOptions): ForeignPlu
     logs,
     ...toOwnersWays(set, consent, { home, root, logs }),
     stop() {
-      watching?.stop()
+      clearInterval(pruning)
       dev.stop()
       logs.close()
+      watching?.stop().catch((error: unknown) => log.error('the watch of the plugins did not end', error))
       for (const { serving } of set.all()) serving?.cancel()
     },
   }
@@ -185,6 +207,8 @@ function toOwnersWays(set: PluginSet, consent: PluginConsent, { home, root, logs
     },
     async remove(name, withData) {
       const { folder } = named(name)
+      if (dirname(folder) !== root)
+        throw new Failure('plugin.refused', `The plugin ${name} lies in ${folder}; take it away there.`)
       const data = dataFolder(home, name)
       await rm(folder, { recursive: true, force: true })
       consent.forget(name)

@@ -8,8 +8,9 @@ import { parseManifest } from '#plugin-process/manifest'
 import type { Manifest } from '#plugin-process/manifest'
 import type { PluginConsent } from './plugin-consent.ts'
 import type { PluginLogs } from './plugin-logs.ts'
+import type { KeptCopies } from './kept-copies.ts'
 import { keepCopy } from './plugin-folder.ts'
-import type { FolderLook } from './plugin-folder.ts'
+import type { FolderLook, KeptCopy } from './plugin-folder.ts'
 import { openVersion } from './plugin-version.ts'
 import type { PluginVersion } from './plugin-version.ts'
 
@@ -22,6 +23,7 @@ export type PluginParts = {
   readonly consent: PluginConsent
   /** Where what plugins say is kept for their authors. */
   readonly logs: PluginLogs
+  readonly copies: KeptCopies
   readonly log: Log
   /** Why a plugin may not offer these tools beside the others, if so. */
   conflictOf(plugin: InstalledPlugin, tools: readonly string[]): string | undefined
@@ -46,22 +48,20 @@ export type PluginState = 'serves' | 'asks' | 'disabled' | 'refused' | 'broken' 
 
 /** Tries what is in a plugin's folder now, and swaps it in where it is good; otherwise the last good version serves on. Never fails. */
 export async function tryPlugin(plugin: InstalledPlugin, look: FolderLook, parts: PluginParts): Promise<void> {
-  const { folder } = plugin
   plugin.stamp = look.stamp
   try {
-    const text = await readFile(join(folder, 'package.json'), 'utf8').catch(() => '{}')
-    const manifest = parseManifest(text)
-    plugin.manifest = manifest ?? plugin.manifest
-    if (!manifest) throw new Failure('plugin.refused', 'It has no package.json with a "codegen" field.')
-    const state = nextState(manifest, parts.consent)
-    if (state === 'serves') return await serve(plugin, { manifest, look }, parts)
+    const state = await tryNewest(plugin, look, parts)
     settle(plugin, state)
     if (state === 'disabled') withdraw(plugin, parts)
   } catch (error) {
     const refused = error instanceof Failure && error.code === 'plugin.refused'
     settle(plugin, refused ? 'refused' : 'broken', toSentence(error))
-    parts.log.warn('a plugin was not loaded', { plugin: folder, reason: plugin.problem })
+    parts.log.warn('a plugin was not loaded', { plugin: plugin.folder, reason: plugin.problem })
   }
+  if (plugin.serving === undefined && (plugin.state === 'asks' || plugin.state === 'broken'))
+    await serveLastGood(plugin, parts).catch((error: unknown) => {
+      parts.log.warn('the last good version cannot be served', { plugin: plugin.folder, reason: toSentence(error) })
+    })
 }
 
 /** Offers nothing of it any more. Its calls are finished. */
@@ -93,20 +93,48 @@ function settle(plugin: InstalledPlugin, state: PluginState, problem?: string): 
   plugin.problem = problem
 }
 
-async function serve(
+async function tryNewest(
   plugin: InstalledPlugin,
-  found: { manifest: Manifest; look: FolderLook },
+  look: FolderLook,
   parts: PluginParts,
-): Promise<void> {
-  const { manifest, look } = found
+): Promise<'serves' | 'asks' | 'disabled'> {
+  const manifest = await loadManifest(plugin.folder)
+  plugin.manifest = manifest
+  const state = nextState(manifest, parts.consent)
+  if (state !== 'serves') return state
+  const copy = await keepCopy(plugin.folder, look.files, keptIn(parts.home))
+  if (plugin.state !== 'serves' || plugin.serving?.digest !== copy.digest)
+    await serve(plugin, { manifest, copy }, parts)
+  return 'serves'
+}
+
+/** What served before codegend was started, where its owner's yes still covers it. */
+async function serveLastGood(plugin: InstalledPlugin, parts: PluginParts): Promise<void> {
+  const digest = await parts.copies.lastGood(plugin.folder)
+  if (digest === undefined) return
+  const folder = join(keptIn(parts.home), digest)
+  const manifest = await loadManifest(folder)
+  if (nextState(manifest, parts.consent) === 'serves')
+    await serve(plugin, { manifest, copy: { folder, digest } }, parts)
+}
+
+async function loadManifest(folder: string): Promise<Manifest> {
+  const text = await readFile(join(folder, 'package.json'), 'utf8').catch(() => '{}')
+  const manifest = parseManifest(text)
+  if (manifest) return manifest
+  throw new Failure('plugin.refused', 'It has no package.json with a "codegen" field.')
+}
+
+type Version = { readonly manifest: Manifest; readonly copy: KeptCopy }
+
+/** Swaps a version in that is found good. */
+async function serve(plugin: InstalledPlugin, { manifest, copy }: Version, parts: PluginParts): Promise<void> {
   const { home, log } = parts
-  const { folder, digest } = await keepCopy(plugin.folder, look.files, keptIn(home))
-  if (plugin.state === 'serves' && plugin.serving?.digest === digest) return
-  const dataDir = dataFolder(home, manifest.name)
+  const { folder, digest } = copy
   const program = toRunnerProgram({
     manifest,
     folder,
-    dataDir,
+    dataDir: dataFolder(home, manifest.name),
     environment: toEnvironment(manifest, parts.environment),
     // Its author knows his files by their names in his own folder.
     printed: (text) => parts.logs.printed(manifest.name, text.replaceAll(new RegExp(`(file://)?${folder}/`, 'g'), '')),
@@ -126,8 +154,10 @@ async function serve(
   }
   const before = plugin.serving
   plugin.serving = openVersion({ program, digest, tools, first: running, gaveUp, log })
-  settle(plugin, 'serves')
   before?.stop()
+  await parts.copies
+    .noteGood(plugin.folder, digest)
+    .catch((error: unknown) => log.error('the last good version is not on record', error))
   log.info('a plugin serves', { plugin: manifest.name, version: manifest.version, digest })
   parts.changed()
 }

@@ -1,12 +1,13 @@
-import { lstat, readdir } from 'node:fs/promises'
+import { lstat, readFile, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Failure } from '@codegen/protocol/failure'
 import { limits } from '#limits'
 import { tryPlugin, withdraw } from './installed-plugin.ts'
 import type { InstalledPlugin, PluginParts } from './installed-plugin.ts'
 import { lookAtFolder, whyNotPrivate } from './plugin-folder.ts'
+import type { PluginPlace, PluginRoot } from './plugin-root.ts'
 
-/** The folders in `plugins/`, as they were when they were last looked at. */
+/** The folders in the roots, as they were when they were last looked at. */
 export type PluginSet = {
   /** All that were tried. */
   all(): InstalledPlugin[]
@@ -14,16 +15,19 @@ export type PluginSet = {
   look(): Promise<void>
   /** A look, and the end of all that is being tried. */
   settled(): Promise<void>
+  /** Every folder that is there now, tried or not. */
+  folders(): Promise<string[]>
 }
 
 export type PluginSetOptions = Omit<PluginParts, 'conflictOf'> & {
-  readonly root: string
-  /** Something is not as it will stay: another look is due soon. */
-  unsettled(): void
+  /** Where to look; may be others each time. */
+  roots(): readonly PluginRoot[]
+  /** Something is not as it will stay: another look is due so many milliseconds from now. */
+  unsettled(afterMs: number): void
 }
 
 export function createPluginSet(options: PluginSetOptions): PluginSet {
-  const { root, unsettled, log } = options
+  const { roots, unsettled } = options
   const plugins = new Map<string, InstalledPlugin>()
   const trying = new Map<InstalledPlugin, Promise<void>>()
   const parts: PluginParts = { ...options, conflictOf: (...wish) => findConflict(plugins, ...wish) }
@@ -35,40 +39,34 @@ export function createPluginSet(options: PluginSetOptions): PluginSet {
   }
 
   async function lookNow(): Promise<void> {
-    const names = await namesIn(root)
-    const folders = names.map((name) => join(root, name))
+    const found = await placesBelow(roots())
+    const folders = new Set(found.map(({ folder }) => folder))
     for (const [folder, plugin] of plugins) {
-      if (folders.includes(folder)) continue
+      if (folders.has(folder)) continue
       plugins.delete(folder)
       withdraw(plugin, parts)
     }
-    await Promise.all(folders.map(lookAt))
+    await Promise.all(found.map(lookAt))
   }
 
-  async function lookAt(folder: string): Promise<void> {
+  async function lookAt({ root, folder }: PluginPlace): Promise<void> {
     const plugin = plugins.get(folder) ?? newPlugin(folder)
-    if (trying.has(plugin)) return unsettled()
+    if (trying.has(plugin)) return unsettled(limits.pluginSettleMs)
     try {
-      const refusal = await whyRootIsRefused(root)
+      const refusal = await whyRootIsRefused(root.folder)
       if (refusal) throw new Failure('plugin.refused', refusal)
       const found = await lookAtFolder(folder)
       if (!found || found.stamp === plugin.stamp) return
-      if (Date.now() - found.changedMs < limits.pluginSettleMs) return unsettled()
+      const restsMs = Date.now() - found.changedMs
+      if (restsMs < limits.pluginSettleMs) return unsettled(limits.pluginSettleMs - restsMs)
       plugins.set(folder, plugin)
       const tried = tryPlugin(plugin, found, parts).finally(() => trying.delete(plugin))
       trying.set(plugin, tried)
     } catch (error) {
       if (!(error instanceof Failure)) throw error
-      refuse(plugin, error)
+      plugins.set(folder, plugin)
+      refuse(plugin, error, parts)
     }
-  }
-
-  /** What others can write to is not run, not even as it was before. */
-  function refuse(plugin: InstalledPlugin, { message }: Failure): void {
-    plugins.set(plugin.folder, plugin)
-    if (plugin.problem !== message) log.warn('a plugin is refused', { plugin: plugin.folder, reason: message })
-    Object.assign(plugin, { state: 'refused', problem: message, stamp: undefined })
-    withdraw(plugin, parts)
   }
 
   return {
@@ -79,7 +77,15 @@ export function createPluginSet(options: PluginSetOptions): PluginSet {
       await look()
       await Promise.all(trying.values())
     },
+    folders: async () => (await placesBelow(roots())).map(({ folder }) => folder),
   }
+}
+
+/** What others can write to is not run, not even as it was before. */
+function refuse(plugin: InstalledPlugin, { message }: Failure, parts: PluginParts): void {
+  if (plugin.problem !== message) parts.log.warn('a plugin is refused', { plugin: plugin.folder, reason: message })
+  Object.assign(plugin, { state: 'refused', problem: message, stamp: undefined })
+  withdraw(plugin, parts)
 }
 
 /** A name is that of one plugin, and of one tool. Who serves first has it. */
@@ -101,14 +107,36 @@ function newPlugin(folder: string): InstalledPlugin {
   return { folder, stamp: undefined, manifest: undefined, state: 'asks', problem: undefined, serving: undefined }
 }
 
+async function placesBelow(roots: readonly PluginRoot[]): Promise<PluginPlace[]> {
+  return (await Promise.all(roots.map(placesIn))).flat()
+}
+
 /** Sub-folders, and links, which are refused by name. */
-async function namesIn(root: string): Promise<string[]> {
-  const entries = await readdir(root, { withFileTypes: true }).catch(() => [])
-  const wanted = entries.filter(
-    (entry) => !entry.name.startsWith('.') && (entry.isDirectory() || entry.isSymbolicLink()),
+async function placesIn(root: PluginRoot): Promise<PluginPlace[]> {
+  const { folder, except } = root
+  const entries = await readdir(folder, { withFileTypes: true }).catch(() => [])
+  const names = entries
+    .filter((entry) => !entry.name.startsWith('.') && (entry.isDirectory() || entry.isSymbolicLink()))
+    .map(({ name }) => name)
+    .toSorted((a, b) => (a < b ? -1 : 1))
+  const wanted = except === undefined ? names : await pluginsAmong(folder, names, except)
+  return wanted.slice(0, limits.pluginsMax).map((name) => ({ root, folder: join(folder, name) }))
+}
+
+/** Of packages side by side those that say they are plugins. */
+async function pluginsAmong(
+  folder: string,
+  names: readonly string[],
+  except: ReadonlySet<string>,
+): Promise<readonly string[]> {
+  const said = await Promise.all(
+    names.map(async (name) => {
+      if (except.has(name)) return false
+      const text = await readFile(join(folder, name, 'package.json'), 'utf8').catch(() => '')
+      return text.includes('"codegen"')
+    }),
   )
-  const names = wanted.map(({ name }) => name)
-  return names.toSorted((a, b) => (a < b ? -1 : 1)).slice(0, limits.pluginsMax)
+  return names.filter((_name, index) => said[index])
 }
 
 async function whyRootIsRefused(root: string): Promise<string | undefined> {

@@ -1,12 +1,15 @@
-import { existsSync, mkdirSync, mkdtempSync, rmSync, utimesSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import { builtInTools } from '@codegen/protocol/built-in'
 import { test } from 'tap'
 import type { Tool } from '@codegen/kit'
 import { limits } from '#limits'
+import { createForeignPlugins } from './foreign-plugins.ts'
 import { createPluginHost } from './host.ts'
 import type { BuiltInPlugin } from './host.ts'
+import { openKeptCopies } from './kept-copies.ts'
 import { outputFolder, pruneOutputFolders } from './output-folders.ts'
 
 function pluginOf(names: readonly string[]): BuiltInPlugin {
@@ -72,5 +75,63 @@ test('whole outputs go when they are old or too many, the newest stay', async (t
   t.strictSame(
     folders.map(existsSync),
     folders.map((_, index) => index < limits.outputFoldersMax),
+  )
+})
+
+test('copies of older versions go when they are old or too many; the last good one of each folder stays', async (t) => {
+  const keptIn = t.testdir()
+  const copies = openKeptCopies(keptIn)
+  const now = Date.now()
+  const make = (index: number, ageMs: number): string => {
+    const digest = index.toString(16).padStart(32, '0')
+    mkdirSync(join(keptIn, digest))
+    writeFileSync(join(keptIn, `${digest}.json`), '[]')
+    utimesSync(join(keptIn, digest), (now - ageMs) / 1_000, (now - ageMs) / 1_000)
+    return digest
+  }
+  const [good, gone] = [make(0, 0), make(1, 0)]
+  await copies.noteGood('/here', good)
+  await copies.noteGood('/gone', gone)
+  for (const digest of [good, gone]) utimesSync(join(keptIn, digest), 1, 1)
+  const old = make(2, limits.pluginCopyKeptMs + 60_000)
+  const young = Array.from({ length: limits.pluginCopiesMax + 3 }, (_, index) => make(index + 3, index * 1_000))
+  await openKeptCopies(keptIn).prune(['/here'], now)
+  const isThere = (digest: string): boolean =>
+    existsSync(join(keptIn, digest)) && existsSync(join(keptIn, `${digest}.json`))
+  t.strictSame([good, gone, old].map(isThere), [true, false, false])
+  t.strictSame(
+    young.map(isThere),
+    young.map((_, index) => index < limits.pluginCopiesMax),
+  )
+  t.equal(await openKeptCopies(keptIn).lastGood('/here'), good)
+  t.equal(await openKeptCopies(keptIn).lastGood('/gone'), undefined)
+  writeFileSync(join(keptIn, 'last-good.json'), '{"/here":"../../etc"}')
+  t.equal(await openKeptCopies(keptIn).lastGood('/here'), undefined)
+})
+
+test('where other packages lie as well, only what says it is a plugin is looked at; a root may come later', async (t) => {
+  const home = t.testdir({ plugins: {} })
+  const checkout = join(home, 'checkout', 'plugins')
+  const log = { info: () => undefined, warn: () => undefined, error: () => undefined }
+  const otherRoots = [{ folder: checkout, except: new Set(['shell']) }]
+  const plugins = createForeignPlugins({ home, otherRoots, environment: {}, toolsChanged: () => undefined, log })
+  t.teardown(plugins.stop)
+  await plugins.start()
+  t.strictSame(plugins.list(), [])
+  const packages = {
+    shell: { name: 'shell', codegen: { api: 1, main: './plugin.js' } },
+    kit: { name: 'kit' },
+    mine: { name: 'mine', codegen: { api: 1, main: './plugin.js' } },
+    wrong: { name: 'wrong', codegen: { api: 7, main: './plugin.js' } },
+  }
+  for (const [name, manifest] of Object.entries(packages)) {
+    mkdirSync(join(checkout, name), { recursive: true, mode: 0o700 })
+    writeFileSync(join(checkout, name, 'package.json'), JSON.stringify(manifest), { mode: 0o600 })
+  }
+  chmodSync(checkout, 0o700)
+  while (plugins.list().length < 2) await delay(10)
+  t.match(
+    plugins.list().map(({ name, state }) => `${name} ${state}`),
+    ['mine asks', 'wrong refused'],
   )
 })

@@ -4,7 +4,7 @@ import type { RunTool } from '@codegen/protocol/wire'
 import type { Drive, ParkedDrive } from '#runs/drive'
 import type { SavedEntry } from '#runs/log-entry'
 import { driveRun } from '#runs/loop'
-import type { Hands, RunKey, Toolbelt } from '#runs/ports'
+import type { Hands, RunKey } from '#runs/ports'
 import { deliverTo } from './deliver-to.ts'
 import type { Delivery } from './deliver-to.ts'
 import { endWithoutExecutor } from './end-without-executor.ts'
@@ -14,7 +14,7 @@ import { toHeldCommands } from './held-commands.ts'
 import { hold } from './hold.ts'
 import { ParkedRuns } from './parked-runs.ts'
 import type { ParkedRun } from './parked-runs.ts'
-import type { ClaimedRun, ConnectionPorts, Greeted, InboxCommand, ParkedStatus } from './ports.ts'
+import type { ClaimedRun, ConnectionPorts, Greeted, InboxCommand, ParkedStatus, Toolbelts } from './ports.ts'
 import { resumeRun, toLetter } from './resume-run.ts'
 import { setAsideRun } from './set-aside-run.ts'
 import { noteLate, refuseStray } from './stray-messages.ts'
@@ -32,7 +32,7 @@ type Owner = {
 export class OwnedRuns {
   readonly hands: Hands
   /** What its executor offers. */
-  toolbelt: Toolbelt
+  toolbelts: Toolbelts
   readonly #ports: ConnectionPorts
   readonly #greeted: Greeted
   readonly #owner: Owner
@@ -49,15 +49,15 @@ export class OwnedRuns {
     this.#greeted = greeted
     this.#owner = owner
     this.#resuming = new Map(greeted.runs.map((run) => [run.generationId, []]))
-    this.toolbelt = ports.toToolbelt(greeted.handshake)
+    this.toolbelts = ports.toToolbelts(greeted.handshake)
     this.#seedHands = greeted.level === 0 ? this.#createSeedHands() : undefined
     this.hands = this.#seedHands ?? createHands(ports.channel, greeted.journalId)
   }
 
   /** Offers other tools from now on: each of its runs tells its model when it asks it next. */
-  offer(toolbelt: Toolbelt): void {
-    this.toolbelt = toolbelt
-    for (const drive of this.#drives.values()) drive.toolbelt = toolbelt
+  offer(toolbelts: Toolbelts): void {
+    this.toolbelts = toolbelts
+    for (const drive of this.#drives.values()) drive.toolbelt = toolbelts.of(drive.run.cwd)
   }
 
   /** Goes on with runs that were claimed. */
@@ -74,7 +74,7 @@ export class OwnedRuns {
     const { generationId } = drive.key
     this.#drives.set(generationId, drive)
     // Changed, perhaps, while it was put on record or read.
-    drive.toolbelt = this.toolbelt
+    drive.toolbelt = this.toolbelts.of(drive.run.cwd)
     // Who follows a run that was parked follows it still.
     if (this.#greeted.level === 1 && !drive.wasParked)
       this.#owner.follow(generationId, (news[0]?.position ?? drive.run.length + 1) - 1)
@@ -204,9 +204,9 @@ export class OwnedRuns {
   /** Reads a claimed or parked run and goes on with it; what came for it meanwhile is in its hands before its open calls are sent again. */
   async #resume(claimed: Pick<ClaimedRun, 'generationId' | 'claims'>, parked?: ParkedRun): Promise<void> {
     const { generationId } = claimed
-    const { hands, toolbelt } = this
+    const { hands, toolbelts } = this
     try {
-      const resume = { greeted: this.#greeted, claimed, parked, hands, toolbelt }
+      const resume = { greeted: this.#greeted, claimed, parked, hands, toolbelts }
       const { drive, news } = await this.#ports.reading.pass(() => resumeRun(this.#ports, resume))
       if (this.#isReleasing) {
         drive.release()

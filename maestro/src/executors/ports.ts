@@ -213,7 +213,7 @@ export type CommunicatorPorts = {
   readonly presence: Presence
   readonly server: { readonly name: string; readonly version: string }
   /** What an executor's tools are to a model. */
-  toToolbelt(announced: AnnouncedTools): Toolbelt
+  toToolbelts(announced: AnnouncedTools): Toolbelts
   /** Something went wrong that no executor can be told about. */
   warn(message: string, thrown: unknown): void
 }
@@ -264,4 +264,10 @@ export type ExecutorList = {
     page: { readonly limit: number; readonly after?: string | undefined },
   ): Promise<{ readonly executors: readonly ListedExecutor[]; readonly next: string | undefined }>
   find(teamId: string, executorId: string): Promise<ListedExecutor | undefined>
+}
+
+/** What an executor offers, which may be more in some folders than in others. */
+export type Toolbelts = {
+  /** To a run that works there. The same each time where it is the same. */
+  of(cwd: string): Toolbelt
 }

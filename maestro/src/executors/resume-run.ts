@@ -4,12 +4,12 @@ import { Failure } from '@codegen/protocol/failure'
 import { Drive } from '#runs/drive'
 import type { Letter } from '#runs/drive'
 import type { SavedEntry } from '#runs/log-entry'
-import type { Hands, Toolbelt } from '#runs/ports'
+import type { Hands } from '#runs/ports'
 import { dialectNamed } from '#runs/dialects'
 import { createTranscript } from '#runs/request-text'
 import { foldRun } from '#runs/run'
 import type { ParkedRun } from './parked-runs.ts'
-import type { ClaimedRun, ConnectionPorts, Greeted, InboxCommand } from './ports.ts'
+import type { ClaimedRun, ConnectionPorts, Greeted, InboxCommand, Toolbelts } from './ports.ts'
 
 type Resume = {
   readonly greeted: Greeted
@@ -17,7 +17,7 @@ type Resume = {
   /** It was parked on this very connection. */
   readonly parked: ParkedRun | undefined
   readonly hands: Hands
-  readonly toolbelt: Toolbelt
+  readonly toolbelts: Toolbelts
 }
 
 /**
@@ -26,7 +26,7 @@ type Resume = {
  * another owner.
  */
 export async function resumeRun(ports: ConnectionPorts, resume: Resume): Promise<{ drive: Drive; news: SavedEntry[] }> {
-  const { greeted, claimed, parked, hands, toolbelt } = resume
+  const { greeted, claimed, parked, hands, toolbelts } = resume
   ports.brain.model.warm().catch(() => undefined)
   const key = { teamId: ports.principal.teamId, generationId: claimed.generationId }
   const [loaded, commands] = await Promise.all([ports.store.load(key), ports.store.commandsOf([key])])
@@ -48,7 +48,7 @@ export async function resumeRun(ports: ConnectionPorts, resume: Resume): Promise
     run,
     transcript,
     hands,
-    toolbelt,
+    toolbelt: toolbelts.of(run.cwd),
     ports: ports.brain,
     ageMs,
     workedMs,

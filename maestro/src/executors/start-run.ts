@@ -58,14 +58,14 @@ export async function startRun(ports: ConnectionPorts, asked: RunStart): Promise
   })
   for (const entry of entries) transcript.add(entry)
   const key = { teamId: run.teamId, generationId: run.generationId }
-  const { hands, toolbelt } = runs
+  const { hands, toolbelts } = runs
   const drive = new Drive({
     key,
     epoch: greeted.epoch,
     run: folded,
     transcript,
     hands,
-    toolbelt,
+    toolbelt: toolbelts.of(start.cwd),
     ports: ports.brain,
     ageMs: 0,
     workedMs: 0,
@@ -101,7 +101,7 @@ async function toNewRun(ports: ConnectionPorts, asked: RunStart, model: string):
   const style = ports.brain.model.requestStyle({ model, sessionId })
   const dialect = dialectNamed(style.dialect)
   const earlier = await earlierConversation(ports, { greeted, sessionId: start.session_id, dialect })
-  const { toolbelt } = runs
+  const toolbelt = runs.toolbelts.of(start.cwd)
   const [system, tools] = [toText(toSystemPrompt(start.project_spec)), toToolsText(dialect, toolbelt)]
   const bounds = toBounds(start.limits)
   const key = { teamId, generationId }

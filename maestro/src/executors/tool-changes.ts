@@ -28,7 +28,7 @@ export class ToolChanges {
     const isNews = changed.revision >= this.#revision
     if (isNews) {
       this.#revision = changed.revision
-      runs.offer(this.#ports.toToolbelt(changed))
+      runs.offer(this.#ports.toToolbelts(changed))
     }
     this.#saved = this.#saved
       .then(() => (isNews ? this.#save(changed, greeted) : undefined))

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { test } from 'tap'
 import { createToolbelt } from './toolbelt.ts'
+import { createToolbelts } from './toolbelts.ts'
 
 const schema = { type: 'object', properties: { key: { type: 'string' } } }
 
@@ -145,5 +146,31 @@ test('whatever a plugin calls a schema, it is offered or not, and its bytes are 
     }),
     { numRuns: 200 },
   )
+  t.end()
+})
+
+test('a tool of one folder is offered to the runs in and below it, and the inner one wins', (t) => {
+  const tool = (name: string, description: string, root?: string) => ({
+    ...{ name, description, parameters: schema },
+    ...(root === undefined ? {} : { root }),
+  })
+  const custom_tools = [
+    tool('deploy', 'inner', '/work/a/b'),
+    tool('deploy', 'outer', '/work/a'),
+    tool('lint', 'of a', '/work/a'),
+    tool('jira', 'for all'),
+  ]
+  const toolbelts = createToolbelts({ known_tools: ['Shell'], custom_tools })
+  const offered = (cwd: string) => {
+    const { names, json } = toolbelts.of(cwd)
+    return [names.join(), /inner|outer/.exec(json)?.[0]]
+  }
+  t.strictSame(offered('/work'), ['Shell,jira', undefined])
+  t.strictSame(offered('/work/ab'), ['Shell,jira', undefined], 'a name that only begins like it')
+  t.strictSame(offered('.'), ['Shell,jira', undefined], 'an executor that does not say where it is')
+  t.strictSame(offered('/work/a'), ['Shell,deploy,jira,lint', 'outer'])
+  t.strictSame(offered('/work/a/b/c'), ['Shell,deploy,jira,lint', 'inner'])
+  t.equal(toolbelts.of('/work/a'), toolbelts.of('/work/a/c'), 'the same where it is the same')
+  t.notMatch(toolbelts.of('/work/a').json, /"root"/)
   t.end()
 })
