@@ -101,15 +101,44 @@ function openSession({ folder, tell, options, left }: SessionOptions): Session {
     // What else changes is told when the look that found it has ended.
     if (plugin.state === 'off') teller.version()
   }
-  const parts: PluginParts = { ...options, consent, changed }
-  let closed = false
+  const watching = watchSession(plugin, { ...options, consent, changed }, teller.version)
+  const listed = (): ListedPlugin => ({ ...toListedPlugin(plugin), dev: true })
+  return {
+    plugin,
+    tell,
+    listed,
+    settled: watching.settled,
+    name: () => plugin.manifest?.name,
+    async allow(permissions) {
+      consent.allowed = permissionsDigest(permissions)
+      plugin.stamp = undefined
+      await watching.settled()
+      return listed()
+    },
+    close() {
+      teller.stop()
+      watching.stop()
+      left()
+      withdraw(plugin, options)
+    },
+  }
+}
+
+/** Has what is in the folder tried whenever it has changed and settled; `tried` is called after that. */
+function watchSession(
+  plugin: InstalledPlugin,
+  parts: PluginParts,
+  tried: () => void,
+): { settled(): Promise<void>; stop(): void } {
+  const { folder } = plugin
+  let stopped = false
   let looking: Promise<void> = Promise.resolve()
   const look = (): Promise<void> => (looking = looking.then(lookNow, lookNow))
-  const fault = (error: unknown): void => options.log.error('a folder could not be looked at', error, { folder })
+  const fault = (error: unknown): void => parts.log.error('a folder could not be looked at', error, { folder })
   const watching = watchPlugins({ roots: () => [{ folder }], look, fault })
 
   async function lookNow(): Promise<void> {
-    if (closed) return
+    if (stopped) return
     try {
       const found = await lookAtFolder(folder)
       if (!found) throw refused(`The folder ${folder} is gone.`)
@@ -118,38 +147,23 @@ function openSession({ folder, tell, options, left }: SessionOptions): Session {
       if (restsMs < limits.pluginSettleMs) return watching.lookAgain(limits.pluginSettleMs - restsMs)
       await tryPlugin(plugin, found, parts)
       // Its author left meanwhile.
-      if (closed) withdraw(plugin, options)
+      if (stopped) withdraw(plugin, parts)
     } catch (error) {
       if (!(error instanceof Failure)) throw error
       Object.assign(plugin, { state: 'refused', problem: error.message, stamp: error.message })
       withdraw(plugin, parts)
     }
-    teller.version()
-  }
-
-  async function settled(): Promise<void> {
-    do await look()
-    while (plugin.stamp === undefined && !closed && (await delay(limits.pluginSettleMs, true)))
+    tried()
   }
 
   return {
-    plugin,
-    tell,
-    settled,
-    name: () => plugin.manifest?.name,
-    listed: () => ({ ...toListedPlugin(plugin), dev: true }),
-    async allow(permissions) {
-      consent.allowed = permissionsDigest(permissions)
-      plugin.stamp = undefined
-      await settled()
-      return { ...toListedPlugin(plugin), dev: true }
+    async settled() {
+      do await look()
+      while (plugin.stamp === undefined && !stopped && (await delay(limits.pluginSettleMs, true)))
     },
-    close() {
-      closed = true
-      teller.stop()
+    stop() {
+      stopped = true
       watching.stop().catch(fault)
-      left()
-      withdraw(plugin, options)
     },
   }
 }

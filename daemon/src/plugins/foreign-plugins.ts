@@ -13,6 +13,7 @@ import type { DevPlugins } from './dev-plugins.ts'
 import type { ForeignTools, LoadedTool } from './host.ts'
 import { dataFolder, keptIn } from './installed-plugin.ts'
 import { openKeptCopies } from './kept-copies.ts'
+import type { KeptCopies } from './kept-copies.ts'
 import type { InstalledPlugin } from './installed-plugin.ts'
 import { toListedPlugin } from './listed-plugin.ts'
 import type { ListedPlugin } from './listed-plugin.ts'
@@ -89,14 +90,11 @@ export function createForeignPlugins(options: ForeignPluginsOptions): ForeignPlu
       const fault = (error: unknown): void => log.error('the plugins could not be looked at', error)
       watching = watchPlugins({ roots: () => roots, look: set.look, fault })
       await set.settled()
-      const prune = (): void => {
-        set
-          .folders()
-          .then((folders) => copies.prune([...folders, ...dev.all().map(({ folder }) => folder)], Date.now()))
-          .catch((error: unknown) => log.error('old copies of plugins stay', error))
-      }
-      prune()
-      pruning = setInterval(prune, limits.pluginCopyKeptMs).unref()
+      pruning = pruneCopies(
+        copies,
+        async () => [...(await set.folders()), ...dev.all().map(({ folder }) => folder)],
+        log,
+      )
     },
     definitions: () =>
       offered()
@@ -124,6 +122,17 @@ export function createForeignPlugins(options: ForeignPluginsOptions): ForeignPlu
       for (const { serving } of set.all()) serving?.cancel()
     },
   }
+}
+
+/** Removes copies nobody will ask for, now and every now and then. */
+function pruneCopies(copies: KeptCopies, folders: () => Promise<string[]>, log: Log): NodeJS.Timeout {
+  const prune = (): void => {
+    folders()
+      .then((found) => copies.prune(found, Date.now()))
+      .catch((error: unknown) => log.error('old copies of plugins stay', error))
+  }
+  prune()
+  return setInterval(prune, limits.pluginCopyKeptMs).unref()
 }
 
 /** The installed plugins that one under development does not stand for. */
