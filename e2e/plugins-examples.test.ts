@@ -50,7 +50,7 @@ for (const example of examples)
     const kit = await readdir(join(folder, 'kit'))
     t.ok(kit.includes('context.ts') && kit.includes('testing.js'))
     for (const file of kit) {
-      const source = /^testing\./.test(file) ? ['templates', 'kit', file] : ['src', file]
+      const source = file.startsWith('testing.') ? ['templates', 'kit', file] : ['src', file]
       t.equal(
         await readFile(join(folder, 'kit', file), 'utf8'),
         await readFile(programPath('plugins', 'kit', ...source), 'utf8'),

@@ -38,11 +38,14 @@ export type Client = {
   shutdown(): Promise<Result<'daemon/shutdown'>>
   /** Runs one tool. Aborting `signal` cancels it. */
   callTool(parameters: Parameters<'tools/call'>, signal: AbortSignal): Promise<Result<'tools/call'>>
-  listTools(): Promise<Result<'tools/list'>['tools']>
-  listPlugins(): Promise<Plugin[]>
-  allowPlugin(name: string): Promise<Plugin>
-  enablePlugin(name: string): Promise<Plugin>
-  disablePlugin(name: string): Promise<Plugin>
+  /** What there is for whoever works in `cwd`. */
+  listTools(cwd: string): Promise<Result<'tools/list'>['tools']>
+  listPlugins(cwd: string): Promise<Result<'plugins/list'>>
+  allowPlugin(name: string, cwd: string): Promise<Plugin>
+  enablePlugin(name: string, cwd: string): Promise<Plugin>
+  disablePlugin(name: string, cwd: string): Promise<Plugin>
+  trustProject(cwd: string): Promise<Result<'plugins/trust'>>
+  untrustProject(cwd: string): Promise<Result<'plugins/untrust'>>
   reloadPlugins(): Promise<Plugin[]>
   /** What a folder would be as a plugin. */
   checkPlugin(folder: string): Promise<Result<'plugins/check'>>
@@ -136,17 +139,19 @@ function toMethods(peer: Peer<DaemonMethods>, introduced: Promise<unknown>): Omi
     tailLogs: (parameters) => ask('logs/tail', parameters),
     shutdown: () => peer.request('daemon/shutdown', {}),
     callTool: (parameters, signal) => ask('tools/call', parameters, { timeoutMs: Infinity, signal }),
-    listPlugins: async () => (await ask('plugins/list', {})).plugins,
-    allowPlugin: async (name) => (await ask('plugins/allow', { name })).plugin,
-    enablePlugin: async (name) => (await ask('plugins/enable', { name })).plugin,
-    disablePlugin: async (name) => (await ask('plugins/disable', { name })).plugin,
+    listPlugins: (cwd) => ask('plugins/list', { cwd }),
+    allowPlugin: async (name, cwd) => (await ask('plugins/allow', { name, cwd })).plugin,
+    enablePlugin: async (name, cwd) => (await ask('plugins/enable', { name, cwd })).plugin,
+    disablePlugin: async (name, cwd) => (await ask('plugins/disable', { name, cwd })).plugin,
+    trustProject: (cwd) => ask('plugins/trust', { cwd }),
+    untrustProject: (cwd) => ask('plugins/untrust', { cwd }),
+    listTools: async (cwd) => (await ask('tools/list', { cwd })).tools,
     reloadPlugins: async () => (await ask('plugins/reload', {})).plugins,
     checkPlugin: (folder) => ask('plugins/check', { folder }),
     removePlugin: (name, withData) => ask('plugins/remove', { name, with_data: withData }),
     tailPluginLog: async (parameters) => (await ask('plugins/logs', parameters)).lines,
     developPlugin: async (folder) => (await ask('plugins/dev', { folder })).plugin,
     allowDeveloped: async (permissions) => (await ask('plugins/dev-allow', { permissions })).plugin,
-    listTools: async () => (await ask('tools/list', {})).tools,
   }
 }
 

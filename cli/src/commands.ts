@@ -19,6 +19,7 @@ import { pluginLogs } from '#commands/plugins/logs'
 import { newPlugin } from '#commands/plugins/new'
 import { reloadPlugins } from '#commands/plugins/reload'
 import { removePlugin } from '#commands/plugins/remove'
+import { trustPlugins, untrustPlugins } from '#commands/plugins/trust'
 import { resume } from '#commands/resume'
 import { run } from '#commands/run'
 import { runs } from '#commands/runs'
@@ -54,6 +55,8 @@ export const commands: readonly Command[] = [
   disablePlugin,
   reloadPlugins,
   pluginLogs,
+  trustPlugins,
+  untrustPlugins,
   startDaemon,
   stopDaemon,
   restartDaemon,

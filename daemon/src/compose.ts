@@ -112,7 +112,7 @@ export function compose(options: ComposeOptions): Parts {
       ...desk,
       status,
       doctor,
-      tools: () => toListing(calls.host.list()),
+      tools: (cwd = '/') => toListing(calls.host.list(cwd)),
       callTool: calls.localCalls.call,
       approvals: calls.approvals,
       plugins: calls.plugins,

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import {
   appendFileSync,
   chmodSync,
@@ -350,4 +351,66 @@ test('the last good version serves on after a restart, too, while the folder is 
   t.match(await call(side, 'Hello', { name: 'you' }), { result: 'version 1 greets you' })
   t.match((await allow(side, 'hello')).plugin, { state: 'serves' })
   t.match(await call(side, 'Hello', { name: 'you' }), { result: 'version 2 greets you' })
+})
+
+test("a project's own plugins are offered in it alone, once its owner trusts the project and allows each of them", async (t) => {
+  const side = await startWith(t, ['exiter'])
+  await side.maestro.next()
+  const plugins = join(side.project, '.codegen', 'plugins')
+  mkdirSync(join(side.project, 'below'))
+  mkdirSync(plugins, { recursive: true, mode: 0o700 })
+  cpSync(join(fixtures, 'hello'), join(plugins, 'hello'), { recursive: true })
+  execFileSync('chmod', ['-R', 'go-w', join(side.project, '.codegen')])
+  const cwd = join(side.project, 'below')
+  const names = async (where: string): Promise<string[]> =>
+    (await side.client.request('tools/list', { cwd: where })).tools.map(({ name }) => name)
+
+  t.match(await side.client.request('plugins/list', { cwd }), {
+    plugins: [{ name: 'exiter' }],
+    untrusted: side.project,
+  })
+  t.equal((await side.client.request('plugins/list', { cwd: side.home })).untrusted, undefined)
+  await t.rejects(side.client.request('plugins/trust', { cwd: side.home }), { code: 'plugin.unknown' })
+  await t.rejects(side.client.request('plugins/untrust', { cwd }), { code: 'plugin.unknown' })
+
+  const trusted = await side.client.request('plugins/trust', { cwd })
+  t.match(trusted, { project: side.project, plugins: [{ name: 'hello', state: 'asks', project: side.project }] })
+  t.notOk((await names(cwd)).includes('Hello'), 'trust alone offers nothing')
+  await t.rejects(
+    side.client.request('plugins/allow', { name: 'hello' }),
+    { code: 'plugin.unknown' },
+    'it is not everybody’s',
+  )
+  t.match(await side.client.request('plugins/allow', { name: 'hello', cwd }), { plugin: { state: 'serves' } })
+  t.ok((await names(cwd)).includes('Hello'))
+  t.notOk((await names(side.home)).includes('Hello'))
+  t.match(await call(side, 'Hello', { name: 'you' }, { cwd }), { result: 'version 1 greets you' })
+  await t.rejects(call(side, 'Hello', { name: 'you' }, { cwd: side.home }), { code: 'tool.unknown' })
+
+  // The owner's own plugin of that name is another, with a yes of its own, and its tools may not be there twice.
+  drop(side, 'hello')
+  await until(async () => (await list(side.client)).length === 3)
+  const own = (await list(side.client)).find(({ name, project }) => name === 'hello' && project === undefined)
+  t.equal(own?.state, 'asks')
+  t.match((await allow(side, 'hello')).plugin, { state: 'broken', problem: /has a plugin of this name/ })
+
+  t.match(await side.client.request('plugins/untrust', { cwd }), { project: side.project })
+  await t.rejects(call(side, 'Hello', { name: 'you' }, { cwd }), { code: 'tool.unknown' })
+})
+
+test('Maestro is told for which folder a tool is', async (t) => {
+  const side = await startWith(t, [])
+  const executor = await side.maestro.next()
+  executor.welcome({ features: ['tools_changed'] })
+  const plugins = join(side.project, '.codegen', 'plugins')
+  mkdirSync(plugins, { recursive: true, mode: 0o700 })
+  cpSync(join(fixtures, 'hello'), join(plugins, 'hello'), { recursive: true })
+  execFileSync('chmod', ['-R', 'go-w', join(side.project, '.codegen')])
+  await side.client.request('plugins/trust', { cwd: side.project })
+  await side.client.request('plugins/allow', { name: 'hello', cwd: side.project })
+  const { payload } = await executor.receive('tools_changed')
+  t.match(payload.custom_tools, [
+    { name: 'Hello', root: side.project },
+    { name: 'HelloLook', root: side.project },
+  ])
 })

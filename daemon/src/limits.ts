@@ -196,6 +196,8 @@ export const limits = {
   pluginFilesMax: 5_000,
   pluginBytesMax: 64 * 1024 * 1024,
   pluginsMax: 100,
+  /** Projects that may bring plugins of their own. */
+  pluginProjectsMax: 50,
   /** Copies of older versions are kept while one may still run a call, and no more of them than this. */
   pluginCopyKeptMs: 60 * 60_000,
   pluginCopiesMax: 100,

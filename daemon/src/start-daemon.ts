@@ -135,7 +135,7 @@ function toLateDaemon(find: () => Parts['daemon'] | undefined): Parts['daemon'] 
   }
   return {
     status: () => parts().status(),
-    tools: () => parts().tools(),
+    tools: (cwd) => parts().tools(cwd),
     callTool: async (...wish) => parts().callTool(...wish),
     doctor: async (signal) => parts().doctor(signal),
     startRun: async (...wish) => parts().startRun(...wish),
@@ -146,9 +146,9 @@ function toLateDaemon(find: () => Parts['daemon'] | undefined): Parts['daemon'] 
     inputRun: async (...wish) => parts().inputRun(...wish),
     plugins: {
       list: () => parts().plugins.list(),
-      allow: async (name) => parts().plugins.allow(name),
-      enable: async (name) => parts().plugins.enable(name),
-      disable: async (name) => parts().plugins.disable(name),
+      allow: async (...wish) => parts().plugins.allow(...wish),
+      enable: async (...wish) => parts().plugins.enable(...wish),
+      disable: async (...wish) => parts().plugins.disable(...wish),
       reload: async () => parts().plugins.reload(),
       check: async (folder) => parts().plugins.check(folder),
       remove: async (...wish) => parts().plugins.remove(...wish),
@@ -157,6 +157,9 @@ function toLateDaemon(find: () => Parts['daemon'] | undefined): Parts['daemon'] 
         last: async (...wish) => parts().plugins.logs.last(...wish),
         subscribe: (listener) => parts().plugins.logs.subscribe(listener),
       },
+      trust: async (cwd) => parts().plugins.trust(cwd),
+      untrust: async (cwd) => parts().plugins.untrust(cwd),
+      untrusted: async (cwd) => parts().plugins.untrusted(cwd),
     },
     approvals: {
       list: () => parts().approvals.list(),

@@ -26,6 +26,8 @@ import {
   PluginsLogs,
   PluginsReload,
   PluginsRemove,
+  PluginsTrust,
+  PluginsUntrust,
 } from '#local/plugins'
 import { RunAttach, RunCancel, RunDetach, RunGet, RunInputMethod, RunList, RunStart } from '#local/run'
 import { ToolsCall, ToolsList } from '#local/tools'
@@ -62,6 +64,8 @@ export const daemonMethods = [
   PluginsLogs,
   PluginsDev,
   PluginsDevAllow,
+  PluginsTrust,
+  PluginsUntrust,
   ApprovalList,
   ApprovalRespond,
 ] as const

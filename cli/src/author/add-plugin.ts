@@ -93,7 +93,9 @@ async function settle(candidate: Candidate, place: Place): Promise<ExitCode> {
 
 /** What was added before and is replaced now. What was not added by us is not ours to replace. */
 async function findBefore(name: string, { client, root, lock }: Place): Promise<Plugin | undefined> {
-  const installed = (await client.listPlugins()).find((plugin) => plugin.name === name && !plugin.dev)
+  const installed = (await client.listPlugins(process.cwd())).plugins.find(
+    (plugin) => plugin.name === name && !plugin.dev,
+  )
   const isThere = await isFolder(folderOf(name, root))
   if (!installed && !isThere) return undefined
   if (Object.hasOwn(lock, name) && isThere) return installed
@@ -152,9 +154,11 @@ async function putInPlace(name: string, folder: string, { root, scratch }: Place
 /** codegend may not have looked at it yet, or not at the version that was just put there. */
 async function allow(client: Client, { name, permissions }: Checked): Promise<Plugin> {
   for (let tries = 0; ; tries += 1) {
-    const known = (await client.listPlugins()).find((plugin) => plugin.name === name && !plugin.dev)
+    const known = (await client.listPlugins(process.cwd())).plugins.find(
+      (plugin) => plugin.name === name && !plugin.dev,
+    )
     if (known && isSame(known.permissions, permissions)) {
-      const plugin = await client.allowPlugin(name)
+      const plugin = await client.allowPlugin(name, process.cwd())
       if (plugin.state !== 'asks' || tries > limits.pluginLooksMax) return plugin
     }
     if (tries > limits.pluginLooksMax)

@@ -50,7 +50,7 @@ export async function saveLock(home: string, lock: Lock): Promise<void> {
 /** Of each plugin that was fetched: from where, and whether its files are still those. */
 export async function readLock(client: Client): Promise<Map<string, { source: string; changed_by_hand: boolean }>> {
   const lock = await loadLock((await client.status()).home)
-  const listed = await client.listPlugins()
+  const { plugins: listed } = await client.listPlugins(process.cwd())
   const found = await Promise.all(
     listed.map(async ({ name, folder, dev }) => {
       const entry = Object.hasOwn(lock, name) ? lock[name] : undefined

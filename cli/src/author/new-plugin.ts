@@ -56,7 +56,7 @@ async function refuseTaken(name: string): Promise<void> {
   const client = await connectToDaemon({}).catch(() => undefined)
   if (!client) return
   try {
-    const taken = (await client.listPlugins()).find((plugin) => plugin.name === name)
+    const taken = (await client.listPlugins(process.cwd())).plugins.find((plugin) => plugin.name === name)
     if (taken)
       throw new Failure(
         'request.invalid',

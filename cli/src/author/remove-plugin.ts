@@ -16,7 +16,9 @@ export function removePlugin(
     const { home } = await client.status()
     const lock = await loadLock(home)
     const data = join(home, 'data', name.replaceAll('/', '__'))
-    const isInstalled = (await client.listPlugins()).some((plugin) => plugin.name === name && !plugin.dev)
+    const isInstalled = (await client.listPlugins(process.cwd())).plugins.some(
+      (plugin) => plugin.name === name && !plugin.dev,
+    )
     const kept = isInstalled ? await readdir(data).catch(() => []) : []
     const question = `${name} kept ${kept.length} ${kept.length === 1 ? 'file' : 'files'} in ${data}. Remove them too?`
     const all = withData || (kept.length > 0 && (await confirm(terminal, question)) === true)

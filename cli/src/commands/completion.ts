@@ -97,8 +97,10 @@ async function askFor(ask: NextWords['ask']): Promise<Candidate[]> {
   let client: Client | undefined
   try {
     client = await connectToDaemon({})
-    if (ask === 'tools') return (await client.listTools()).map(({ name, description }) => [name, description])
-    if (ask === 'plugins') return (await client.listPlugins()).map(({ name, state }) => [name, state])
+    if (ask === 'tools')
+      return (await client.listTools(process.cwd())).map(({ name, description }) => [name, description])
+    if (ask === 'plugins')
+      return (await client.listPlugins(process.cwd())).plugins.map(({ name, state }) => [name, state])
     const runs = await client.listRuns(limits.runsListed)
     return runs.map(({ generation_id, status, prompt }) => [generation_id, `${status}: ${prompt}`])
   } catch {

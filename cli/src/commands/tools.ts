@@ -21,7 +21,7 @@ export const tools: Command = {
 
 function listTools({ has, terminal }: Invocation): Promise<ExitCode> {
   return withClient(terminal, async (client) => {
-    const found = await client.listTools()
+    const found = await client.listTools(process.cwd())
     if (has(json)) for (const tool of found) terminal.print(toJsonLine(tool))
     else {
       const rows = found.map(({ name, annotations, source, description }) => [

@@ -59,10 +59,10 @@ function createMcpServer(settings: McpSettings, suspended: SuspendedCalls, era: 
   return mcp
 }
 
-async function listTools({ door }: McpSettings): Promise<ListToolsResult> {
+async function listTools({ door, cwd }: McpSettings): Promise<ListToolsResult> {
   const client = await door.connect()
   try {
-    return { tools: (await client.listTools()).map(toTool) }
+    return { tools: (await client.listTools(cwd)).map(toTool) }
   } finally {
     client.close()
   }

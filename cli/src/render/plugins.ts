@@ -27,12 +27,12 @@ export function permissionWords({ read, write, exec, net, env }: Plugin['permiss
   return [...said, ...(exec ? ['runs commands'] : [])]
 }
 
-function toRow({ name, version, state, tools, permissions, dev }: ShownPlugin): string[] {
+function toRow({ name, version, state, tools, permissions, dev, project }: ShownPlugin): string[] {
   return [
     toOneLine(`${name} ${version}`, 64),
     dev ? `${state} (dev)` : state,
     toOneLine(tools.join(', ') || 'no tools', 60),
-    toOneLine(permissionsInWords(permissions), 200),
+    toOneLine(permissionsInWords(permissions), 200) + (project === undefined ? '' : ` (of ${toOneLine(project, 100)})`),
   ]
 }
 
@@ -48,13 +48,14 @@ const changedByHand = 'its files are not those that were fetched: changed by han
 
 function renderPlugin(plugin: ShownPlugin, screen: Screen): string {
   const { colours } = screen
-  const { name, version, state, tools, permissions, folder, source, changed_by_hand, problem, dev } = plugin
+  const { name, version, state, tools, permissions, folder, source, changed_by_hand, problem, dev, project } = plugin
   const paint =
     state === 'serves' ? colours.green : state === 'asks' || state === 'disabled' ? colours.yellow : colours.red
   const facts: [string, string][] = [
     ['offers', tools.join(', ') || 'nothing'],
     ['asks for', permissionWords(permissions).join('; ') || 'nothing'],
     [dev ? 'in dev' : 'is in', folder],
+    ...(project === undefined ? [] : [['for', `those who work in ${project}`] satisfies [string, string]]),
     ...(source === undefined ? [] : [['comes from', source] satisfies [string, string]]),
     ...(changed_by_hand ? [['but', changedByHand] satisfies [string, string]] : []),
     ...(problem === undefined ? [] : [['problem', problem] satisfies [string, string]]),

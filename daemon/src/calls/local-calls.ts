@@ -44,8 +44,8 @@ export function createLocalCalls(parts: LocalCallsParts): LocalCalls {
   let openCount = 0
   return {
     async call(wish, watcher, signal) {
-      await checkCall(wish, parts.host)
       const root = await findRoot(wish.cwd)
+      await checkCall({ ...wish, root }, parts.host)
       signal.throwIfAborted()
       openCount += 1
       try {
@@ -59,15 +59,15 @@ export function createLocalCalls(parts: LocalCallsParts): LocalCalls {
 }
 
 /** Fails with tool.unknown or tool.bad_arguments, saying what would fit. */
-async function checkCall({ name, parameters }: LocalCall, host: PluginHost): Promise<void> {
-  const names = host.list().map((tool) => tool.name)
+async function checkCall({ name, parameters, root }: RootedCall, host: PluginHost): Promise<void> {
+  const names = host.list(root).map((tool) => tool.name)
   if (!names.includes(name)) {
     throw new Failure(
       'tool.unknown',
       `There is no tool ${name.slice(0, 64)} on this machine; did you mean ${nearestWord(name, names)}? codegen tools lists them.`,
     )
   }
-  const { tool } = await host.find(name)
+  const { tool } = await host.find(name, root)
   try {
     host.checkParameters(tool, parameters)
   } catch (failure) {

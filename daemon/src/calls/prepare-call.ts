@@ -20,7 +20,7 @@ export async function prepareCall(
   { runs, host, remoteRoots }: PrepareParts,
 ): Promise<{ run: JournaledRun; tool: Tool; isForeign: boolean; cwd: string }> {
   const run = runs.find(call.generation_id) ?? (await adoptRun(call, { runs, remoteRoots }))
-  const { tool, isForeign } = await host.find(call.tool_name)
+  const { tool, isForeign } = await host.find(call.tool_name, run.root)
   host.checkParameters(tool, call.parameters)
   const cwd = call.cwd === undefined || call.cwd === run.root ? run.root : await toFolder(run.root, call.cwd)
   return { run, tool, isForeign, cwd }

@@ -61,5 +61,5 @@ export function toSeedHandshake(run: {
 
 /** Every name a server is told of: built-ins in our order, then what plugins offer. */
 export function toKnown(toolNames: readonly string[], customTools: readonly ToolDefinition[]): string[] {
-  return [...toolNames, ...customTools.map(({ name }) => name)]
+  return [...new Set([...toolNames, ...customTools.map(({ name }) => name)])]
 }

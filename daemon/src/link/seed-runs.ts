@@ -48,7 +48,7 @@ export type SeedRunsParts = {
   readonly known: KnownRuns
   readonly viewers: Viewers
   readonly calls: Calls
-  readonly tools: { readonly toolNames: readonly string[]; customTools(): readonly ToolDefinition[] }
+  readonly tools: { readonly toolNames: readonly string[]; customToolsIn(cwd: string): readonly ToolDefinition[] }
   readonly log: Log
   /** The server has become one of level 1. */
   upgraded(): void
@@ -141,7 +141,12 @@ function openRun(parts: SeedRunsParts, { generationId, socket, wish }: Opening):
     socket,
     {
       type: 'handshake',
-      payload: toSeedHandshake({ prompt, toolNames: tools.toolNames, customTools: tools.customTools(), projectSpec }),
+      payload: toSeedHandshake({
+        prompt,
+        toolNames: tools.toolNames,
+        customTools: tools.customToolsIn(cwd),
+        projectSpec,
+      }),
     },
     Infinity,
   )

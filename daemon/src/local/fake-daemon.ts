@@ -35,6 +35,9 @@ const noPlugins: LocalDaemon['plugins'] = {
   remove: unknownPlugin,
   dev: { open: unknownPlugin },
   logs: { last: unknownPlugin, subscribe: () => () => undefined },
+  trust: unknownPlugin,
+  untrust: unknownPlugin,
+  untrusted: async () => undefined,
 }
 
 export function createFakeDaemon(): FakeDaemon {

@@ -5,7 +5,7 @@ import type { Client } from './client.ts'
 import { tailLog } from './methods/logs.ts'
 import { initialize } from './methods/initialize.ts'
 import { attachRun, cancelRun, getRun, inputRun, listRuns, startRun } from './methods/run.ts'
-import { allowDeveloped, developPlugin, tailPluginLog } from './methods/plugins.ts'
+import { allowDeveloped, developPlugin, listPlugins, tailPluginLog } from './methods/plugins.ts'
 import { callTool } from './methods/tools.ts'
 import { parseParameters } from './parse-parameters.ts'
 import type { MethodName } from './parse-parameters.ts'
@@ -36,18 +36,24 @@ const methods: { readonly [Name in MethodName]: (call: Call<Name>) => Result<Nam
   'run/get': getRun,
   'run/cancel': cancelRun,
   'run/input': inputRun,
-  'tools/list': ({ daemon }) => ({ tools: daemon.tools() }),
+  'tools/list': ({ daemon, parameters }) => ({ tools: daemon.tools(parameters.cwd) }),
   'tools/call': callTool,
-  'plugins/list': ({ daemon }) => ({ plugins: daemon.plugins.list() }),
-  'plugins/allow': async ({ daemon, parameters }) => ({ plugin: await daemon.plugins.allow(parameters.name) }),
-  'plugins/enable': async ({ daemon, parameters }) => ({ plugin: await daemon.plugins.enable(parameters.name) }),
-  'plugins/disable': async ({ daemon, parameters }) => ({ plugin: await daemon.plugins.disable(parameters.name) }),
+  'plugins/list': listPlugins,
+  'plugins/allow': async ({ daemon, parameters: { name, cwd } }) => ({ plugin: await daemon.plugins.allow(name, cwd) }),
+  'plugins/enable': async ({ daemon, parameters: { name, cwd } }) => ({
+    plugin: await daemon.plugins.enable(name, cwd),
+  }),
+  'plugins/disable': async ({ daemon, parameters: { name, cwd } }) => ({
+    plugin: await daemon.plugins.disable(name, cwd),
+  }),
   'plugins/reload': async ({ daemon }) => ({ plugins: await daemon.plugins.reload() }),
   'plugins/check': ({ daemon, parameters }) => daemon.plugins.check(parameters.folder),
   'plugins/remove': ({ daemon, parameters }) => daemon.plugins.remove(parameters.name, parameters.with_data),
   'plugins/logs': tailPluginLog,
   'plugins/dev': developPlugin,
   'plugins/dev-allow': allowDeveloped,
+  'plugins/trust': ({ daemon, parameters }) => daemon.plugins.trust(parameters.cwd),
+  'plugins/untrust': ({ daemon, parameters }) => daemon.plugins.untrust(parameters.cwd),
   'approval/list': ({ daemon }) => ({ approvals: daemon.approvals.list() }),
   'approval/respond'({ daemon, client, parameters }) {
     daemon.approvals.respond(parameters.tool_id, parameters.option_id, client.introduction?.name ?? 'unknown')

@@ -34,7 +34,8 @@ export type LocalDaemon = {
   cancelRun(generationId: string, reason: string, signal: AbortSignal): Promise<void>
   /** Resolves when the input is on record. Fails with run.unknown, run.finished or run.busy. */
   inputRun(input: DaemonMethods['run/input']['parameters'], signal: AbortSignal): Promise<void>
-  tools(): DaemonMethods['tools/list']['result']['tools']
+  /** With `cwd` also those of the project that folder lies in. */
+  tools(cwd?: string): DaemonMethods['tools/list']['result']['tools']
   /**
    * Runs one call that a client asked for to its end, whichever that is. `begun` hears the run it counts as before any question or output. Fails with
    * tool.unknown, tool.bad_arguments or request.invalid: nothing was run then.
@@ -58,10 +59,14 @@ export type ToolCallWatcher = { begun(generationId: string): void; output(delta:
 /** The plugins in `plugins/`. What names one fails with plugin.unknown, and answers with what became of it. */
 export type Plugins = {
   list(): PluginRow[]
-  allow(name: string): Promise<PluginRow>
-  enable(name: string): Promise<PluginRow>
-  disable(name: string): Promise<PluginRow>
+  allow(name: string, cwd?: string): Promise<PluginRow>
+  enable(name: string, cwd?: string): Promise<PluginRow>
+  disable(name: string, cwd?: string): Promise<PluginRow>
   reload(): Promise<PluginRow[]>
+  trust(cwd: string): Promise<DaemonMethods['plugins/trust']['result']>
+  untrust(cwd: string): Promise<DaemonMethods['plugins/untrust']['result']>
+  /** The project that `cwd` lies in, where it brings plugins and is not trusted. */
+  untrusted(cwd: string): Promise<string | undefined>
   /** What a folder would be as a plugin. Fails with plugin.refused. */
   check(folder: string): Promise<DaemonMethods['plugins/check']['result']>
   remove(name: string, withData: boolean): Promise<DaemonMethods['plugins/remove']['result']>

@@ -19,6 +19,7 @@ import { watchPlugins } from './watch-plugins.ts'
 /** Plugins that are served from their authors' folders, each as long as its author watches. */
 export type DevPlugins = {
   all(): InstalledPlugin[]
+  listed(): ListedPlugin[]
   /** The tool as it tells its author of each call, where it is one of such a plugin. */
   telling(plugin: InstalledPlugin, tool: Tool): Tool
   /**
@@ -40,7 +41,7 @@ export type DevPlugin = {
 
 export type DevPluginsOptions = Omit<PluginParts, 'consent'> & {
   /** Where plugins are installed. */
-  readonly roots: readonly PluginRoot[]
+  roots(): readonly PluginRoot[]
 }
 
 type Session = DevPlugin & {
@@ -55,6 +56,7 @@ export function createDevPlugins(options: DevPluginsOptions): DevPlugins {
   const sessions = new Map<string, Session>()
   return {
     all: () => [...sessions.values()].map(({ plugin }) => plugin),
+    listed: () => [...sessions.values()].map(({ listed }) => listed()),
     telling(plugin, tool) {
       const session = sessions.get(plugin.folder)
       return session?.plugin === plugin ? tellingCalls(tool, session.tell) : tool
@@ -64,7 +66,7 @@ export function createDevPlugins(options: DevPluginsOptions): DevPlugins {
         throw refused(`There is no folder ${given}.`)
       })
       if (sessions.has(folder)) throw refused(`${folder} is being developed in another terminal already.`)
-      if (roots.some((root) => dirname(folder) === root.folder && !root.except?.has(basename(folder))))
+      if (roots().some((root) => dirname(folder) === root.folder && !root.except?.has(basename(folder))))
         throw refused(`${folder} is installed: it is served already, and each change is taken up.`)
       const session = openSession({ folder, tell, options, left: () => sessions.delete(folder) })
       sessions.set(folder, session)
@@ -179,6 +181,8 @@ function createDevConsent(): PluginParts['consent'] & { allowed: string } {
     isDisabled: () => false,
     allow: never,
     setDisabled: never,
+    trusted: () => [],
+    setTrusted: never,
     forget: never,
   }
 }
@@ -202,9 +206,42 @@ function createTeller(plugin: InstalledPlugin, tell: (news: PluginDevNews) => vo
 }
 
 function newPlugin(folder: string): InstalledPlugin {
-  return { folder, stamp: undefined, manifest: undefined, state: 'asks', problem: undefined, serving: undefined }
+  return {
+    root: { folder: dirname(folder) },
+    folder,
+    stamp: undefined,
+    manifest: undefined,
+    state: 'asks',
+    problem: undefined,
+    serving: undefined,
+  }
 }
 
 function refused(sentence: string): Failure {
   return new Failure('plugin.refused', sentence)
+}
+
+/** The installed plugins that one under development does not stand for. */
+export function besides(dev: readonly InstalledPlugin[], installed: readonly InstalledPlugin[]): InstalledPlugin[] {
+  const serving = dev.filter((plugin) => plugin.serving)
+  const tools = new Set(serving.flatMap(({ serving: version }) => version?.tools.map(({ name }) => name) ?? []))
+  return installed.filter(
+    (plugin) =>
+      !serving.some(({ manifest }) => manifest?.name === plugin.manifest?.name) &&
+      !plugin.serving?.tools.some(({ name }) => tools.has(name)),
+  )
+}
+
+/** One under development stands for an installed one of its name, and for no other. A sentence, or undefined. */
+export function conflictBeside(
+  installed: readonly InstalledPlugin[],
+  plugin: InstalledPlugin,
+  tools: readonly string[],
+): string | undefined {
+  for (const other of installed) {
+    if (other.manifest?.name === plugin.manifest?.name) continue
+    const taken = other.serving?.tools.find(({ name }) => tools.includes(name))
+    if (taken) return `The plugin ${other.manifest?.name} offers a tool ${taken.name} already.`
+  }
+  return undefined
 }

@@ -4,6 +4,7 @@ import { builtInTools } from '@codegen/protocol/built-in'
 import { Failure } from '@codegen/protocol/failure'
 import { Compile } from 'typebox/compile'
 import type { Validator } from 'typebox/compile'
+import { isOfferedIn } from './plugin-root.ts'
 
 /** A tool that can be called, with where it came from. */
 export type LoadedTool = { readonly tool: Tool; readonly source: string; readonly isForeign: boolean }
@@ -16,9 +17,13 @@ export type BuiltInPlugin = { readonly name: string; load(): Promise<{ default: 
 
 /** The tools of plugins that do not come with codegend. They come and go. */
 export type ForeignTools = {
-  definitions(): readonly (ToolDefinition & { readonly source: string })[]
-  find(name: string): LoadedTool | undefined
+  /** By name. `root`: for those who work in this folder alone. */
+  definitions(): readonly ForeignTool[]
+  /** What somebody who works in `cwd` has of this name. */
+  find(name: string, cwd: string): LoadedTool | undefined
 }
+
+export type ForeignTool = ToolDefinition & { readonly source: string }
 
 /** Every tool of this daemon: load, check, start, use, stop. */
 export type PluginHost = {
@@ -26,14 +31,17 @@ export type PluginHost = {
   readonly toolNames: readonly string[]
   /** What Maestro is told of those that are no built-ins, by name. */
   customTools(): readonly ToolDefinition[]
+  /** Those of them that somebody who works in `cwd` has. */
+  customToolsIn(cwd: string): readonly ToolDefinition[]
   /** Loads and checks every plugin, once. A built-in that fails is a broken installation: internal. */
   load(): Promise<void>
   /** Whether running it again after a crash does no harm: read-only or idempotent. */
   isRepeatable(name: string): boolean
   isReadOnly(name: string): boolean
   /** Fails with tool.unknown. */
-  find(name: string): Promise<LoadedTool>
-  list(): ListedTool[]
+  find(name: string, cwd: string): Promise<LoadedTool>
+  /** What somebody who works in `cwd` has. */
+  list(cwd: string): ListedTool[]
   /** Fails with tool.bad_arguments, naming the field. */
   checkParameters(tool: Tool, parameters: Readonly<Record<string, unknown>>): void
 }
@@ -49,6 +57,7 @@ export function createPluginHost(plugins: readonly BuiltInPlugin[], foreign: For
   return {
     toolNames,
     customTools: () => foreign.definitions().map(({ source: _source, ...definition }) => definition),
+    customToolsIn: (cwd) => toolsIn(foreign, cwd).map(({ source: _source, root: _root, ...definition }) => definition),
     async load() {
       await loaded()
     },
@@ -57,14 +66,14 @@ export function createPluginHost(plugins: readonly BuiltInPlugin[], foreign: For
       return (annotations?.readOnly ?? false) || (annotations?.idempotent ?? false)
     },
     isReadOnly: (name) => builtInTools.find((tool) => tool.name === name)?.annotations.readOnly ?? false,
-    async find(name) {
-      const found = (await loaded()).get(name) ?? foreign.find(name)
+    async find(name, cwd) {
+      const found = (await loaded()).get(name) ?? foreign.find(name, cwd)
       if (!found) throw new Failure('tool.unknown', `There is no tool "${name}" on this machine.`)
       return found
     },
-    list: () => [
+    list: (cwd) => [
       ...builtInTools.map((tool) => toListed({ ...tool, source: 'built-in' })),
-      ...foreign.definitions().map(toListed),
+      ...toolsIn(foreign, cwd).map(toListed),
     ],
     checkParameters(tool, parameters) {
       const validator = validators.get(tool.parameters) ?? Compile(tool.parameters)
@@ -79,6 +88,10 @@ export function createPluginHost(plugins: readonly BuiltInPlugin[], foreign: For
 }
 
 const noTools: ForeignTools = { definitions: () => [], find: () => undefined }
+
+function toolsIn(foreign: ForeignTools, cwd: string): readonly ForeignTool[] {
+  return foreign.definitions().filter(({ root }) => isOfferedIn(root, cwd))
+}
 
 type Listable = Omit<ToolDefinition, 'parameters'> & { readonly source: string }
 

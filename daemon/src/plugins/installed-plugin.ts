@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Failure } from '@codegen/protocol/failure'
@@ -11,6 +12,7 @@ import type { PluginLogs } from './plugin-logs.ts'
 import type { KeptCopies } from './kept-copies.ts'
 import { keepCopy } from './plugin-folder.ts'
 import type { FolderLook, KeptCopy } from './plugin-folder.ts'
+import type { PluginRoot } from './plugin-root.ts'
 import { openVersion } from './plugin-version.ts'
 import type { PluginVersion } from './plugin-version.ts'
 
@@ -33,6 +35,7 @@ export type PluginParts = {
 
 /** A folder in `plugins/`, with the last good version of what is in it. */
 export type InstalledPlugin = {
+  readonly root: PluginRoot
   readonly folder: string
   /** What the folder was when it was last tried. */
   stamp: string | undefined
@@ -74,8 +77,8 @@ export function withdraw(plugin: InstalledPlugin, { changed }: Pick<PluginParts,
 }
 
 /** Where a plugin keeps what it will find again. */
-export function dataFolder(home: string, name: string): string {
-  return join(home, 'data', name.replaceAll('/', '__'))
+export function dataFolder(home: string, name: string, root: PluginRoot): string {
+  return join(home, 'data', toDataName(name, root))
 }
 
 /** Where copies of what was in the folders are kept. */
@@ -83,9 +86,9 @@ export function keptIn(home: string): string {
   return join(home, 'cache', 'plugins')
 }
 
-function nextState(manifest: Manifest, consent: PluginConsent): 'serves' | 'asks' | 'disabled' {
-  if (consent.isDisabled(manifest.name)) return 'disabled'
-  return consent.isAllowed(manifest) ? 'serves' : 'asks'
+function nextState(manifest: Manifest, root: PluginRoot, consent: PluginConsent): 'serves' | 'asks' | 'disabled' {
+  if (consent.isDisabled(manifest.name, root)) return 'disabled'
+  return consent.isAllowed(manifest, root) ? 'serves' : 'asks'
 }
 
 function settle(plugin: InstalledPlugin, state: PluginState, problem?: string): void {
@@ -100,7 +103,7 @@ async function tryNewest(
 ): Promise<'serves' | 'asks' | 'disabled'> {
   const manifest = await loadManifest(plugin.folder)
   plugin.manifest = manifest
-  const state = nextState(manifest, parts.consent)
+  const state = nextState(manifest, plugin.root, parts.consent)
   if (state !== 'serves') return state
   const copy = await keepCopy(plugin.folder, look.files, keptIn(parts.home))
   if (plugin.state !== 'serves' || plugin.serving?.digest !== copy.digest)
@@ -114,7 +117,7 @@ async function serveLastGood(plugin: InstalledPlugin, parts: PluginParts): Promi
   if (digest === undefined) return
   const folder = join(keptIn(parts.home), digest)
   const manifest = await loadManifest(folder)
-  if (nextState(manifest, parts.consent) === 'serves')
+  if (nextState(manifest, plugin.root, parts.consent) === 'serves')
     await serve(plugin, { manifest, copy: { folder, digest } }, parts)
 }
 
@@ -134,7 +137,7 @@ async function serve(plugin: InstalledPlugin, { manifest, copy }: Version, parts
   const program = toRunnerProgram({
     manifest,
     folder,
-    dataDir: dataFolder(home, manifest.name),
+    dataDir: dataFolder(home, manifest.name, plugin.root),
     environment: toEnvironment(manifest, parts.environment),
     // Its author knows his files by their names in his own folder.
     printed: (text) => parts.logs.printed(manifest.name, text.replaceAll(new RegExp(`(file://)?${folder}/`, 'g'), '')),
@@ -160,6 +163,13 @@ async function serve(plugin: InstalledPlugin, { manifest, copy }: Version, parts
     .catch((error: unknown) => log.error('the last good version is not on record', error))
   log.info('a plugin serves', { plugin: manifest.name, version: manifest.version, digest })
   parts.changed()
+}
+
+/** What a project's plugin keeps is not what the owner's own of that name does. */
+function toDataName(name: string, { project }: PluginRoot): string {
+  const plain = name.replaceAll('/', '__')
+  if (project === undefined) return plain
+  return `${plain}@${createHash('sha256').update(project).digest('hex').slice(0, 12)}`
 }
 
 function toEnvironment({ permissions }: Manifest, environment: PluginParts['environment']): Record<string, string> {

@@ -11,11 +11,13 @@ export type ListedPlugin = {
   permissions: { -readonly [Name in keyof PluginPermissions]: PluginPermissions[Name] }
   /** What is offered of it now, by the last good version. */
   tools: string[]
+  /** The project it comes with. */
+  project?: string
   problem?: string
   dev?: boolean
 }
 
-export function toListedPlugin({ folder, manifest, state, problem, serving }: InstalledPlugin): ListedPlugin {
+export function toListedPlugin({ root, folder, manifest, state, problem, serving }: InstalledPlugin): ListedPlugin {
   return {
     name: manifest?.name ?? folder.slice(folder.lastIndexOf('/') + 1),
     version: manifest?.version ?? '',
@@ -23,6 +25,7 @@ export function toListedPlugin({ folder, manifest, state, problem, serving }: In
     state,
     permissions: manifest?.permissions ?? { read: [], write: [], exec: false, net: [], env: [] },
     tools: (serving?.tools ?? []).map(({ name }) => name),
+    ...(root.project === undefined ? {} : { project: root.project }),
     ...(problem === undefined ? {} : { problem }),
   }
 }

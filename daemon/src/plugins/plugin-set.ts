@@ -1,10 +1,11 @@
-import { lstat, readFile, readdir } from 'node:fs/promises'
+import { lstat, readFile, readdir, realpath } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Failure } from '@codegen/protocol/failure'
 import { limits } from '#limits'
 import { tryPlugin, withdraw } from './installed-plugin.ts'
 import type { InstalledPlugin, PluginParts } from './installed-plugin.ts'
 import { lookAtFolder, whyNotPrivate } from './plugin-folder.ts'
+import { doRootsMeet } from './plugin-root.ts'
 import type { PluginPlace, PluginRoot } from './plugin-root.ts'
 
 /** The folders in the roots, as they were when they were last looked at. */
@@ -46,11 +47,16 @@ export function createPluginSet(options: PluginSetOptions): PluginSet {
       plugins.delete(folder)
       withdraw(plugin, parts)
     }
-    await Promise.all(found.map(lookAt))
+    // Where a project's plugin and the owner's own want the same name, it is the owner's.
+    await Promise.all(found.filter(({ root }) => root.project === undefined).map(lookAt))
+    const ofProjects = found.filter(({ root }) => root.project !== undefined)
+    if (ofProjects.length === 0) return
+    await Promise.all(trying.values())
+    await Promise.all(ofProjects.map(lookAt))
   }
 
   async function lookAt({ root, folder }: PluginPlace): Promise<void> {
-    const plugin = plugins.get(folder) ?? newPlugin(folder)
+    const plugin = plugins.get(folder) ?? newPlugin(root, folder)
     if (trying.has(plugin)) return unsettled(limits.pluginSettleMs)
     try {
       const refusal = await whyRootIsRefused(root.folder)
@@ -95,7 +101,7 @@ function findConflict(
   tools: readonly string[],
 ): string | undefined {
   for (const other of plugins.values()) {
-    if (other === plugin || !other.serving) continue
+    if (other === plugin || !other.serving || !doRootsMeet(other.root, plugin.root)) continue
     if (other.manifest?.name === plugin.manifest?.name) return `The folder ${other.folder} has a plugin of this name.`
     const taken = other.serving.tools.find(({ name }) => tools.includes(name))
     if (taken) return `The plugin ${other.manifest?.name} offers a tool ${taken.name} already.`
@@ -103,8 +109,8 @@ function findConflict(
   return undefined
 }
 
-function newPlugin(folder: string): InstalledPlugin {
-  return { folder, stamp: undefined, manifest: undefined, state: 'asks', problem: undefined, serving: undefined }
+function newPlugin(root: PluginRoot, folder: string): InstalledPlugin {
+  return { root, folder, stamp: undefined, manifest: undefined, state: 'asks', problem: undefined, serving: undefined }
 }
 
 async function placesBelow(roots: readonly PluginRoot[]): Promise<PluginPlace[]> {
@@ -142,7 +148,7 @@ async function pluginsAmong(
 async function whyRootIsRefused(root: string): Promise<string | undefined> {
   const found = await lstat(root).catch(() => undefined)
   if (!found) return undefined
-  if (found.isSymbolicLink()) return `No plugin is loaded: ${root} is a link.`
+  if ((await realpath(root)) !== root) return `No plugin is loaded: ${root} is a link.`
   const reason = whyNotPrivate(found)
   return reason && `No plugin is loaded: ${root} ${reason}.`
 }

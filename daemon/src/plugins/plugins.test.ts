@@ -25,14 +25,14 @@ test('tools are known before any plugin is loaded, and loaded once', async (t) =
   const host = createPluginHost([{ ...whole, load: () => ((loads += 1), whole.load()) }])
   t.strictSame(host.toolNames, names)
   t.strictSame(
-    host.list().map(({ name, source }) => `${name} ${source}`),
+    host.list('/').map(({ name, source }) => `${name} ${source}`),
     names.map((name) => `${name} built-in`),
   )
   t.equal(loads, 0)
-  await Promise.all([host.load(), host.load(), host.find('Shell')])
+  await Promise.all([host.load(), host.load(), host.find('Shell', '/')])
   t.equal(loads, 1)
-  t.equal((await host.find('Edit')).tool.name, 'Edit')
-  await t.rejects(host.find('Nope'), { code: 'tool.unknown' })
+  t.equal((await host.find('Edit', '/')).tool.name, 'Edit')
+  await t.rejects(host.find('Nope', '/'), { code: 'tool.unknown' })
 })
 
 test('only what reads or may be repeated runs again after a crash', (t) => {

@@ -18,17 +18,28 @@ const Plugin = Type.Object({
   state: Type.Enum(['serves', 'asks', 'disabled', 'refused', 'broken', 'off']),
   permissions,
   tools: words,
+  /** The project it comes with; it is offered to those who work in it alone. */
+  project: Type.Optional(Type.String()),
   problem: Type.Optional(Type.String()),
   /** It is served from its author's folder while that is developed. */
   dev: Type.Optional(Type.Boolean()),
 })
 
-const named = { name: Type.String({ minLength: 1, maxLength: 214 }) }
+const folder = Type.String({ minLength: 1, maxLength: 4096 })
+/** With `cwd` it may be one of the project that folder lies in. */
+const named = { name: Type.String({ minLength: 1, maxLength: 214 }), cwd: Type.Optional(folder) }
 const one = Type.Object({ plugin: Plugin })
 const all = Type.Object({ plugins: Type.Array(Plugin) })
 
-/** Every plugin that was dropped in, whatever became of it. */
-export const PluginsList = method('plugins/list', {}, all)
+/**
+ * Every plugin that was dropped in, whatever became of it. `untrusted` is the project that `cwd` lies in, where it brings plugins of its own and its owner has not said that
+ * it may.
+ */
+export const PluginsList = method(
+  'plugins/list',
+  { cwd: Type.Optional(folder) },
+  Type.Object({ plugins: Type.Array(Plugin), untrusted: Type.Optional(Type.String()) }),
+)
 
 /** The owner's yes to what the plugin asks for now; it is offered then. Fails with plugin.unknown. */
 export const PluginsAllow = method('plugins/allow', named, one)
@@ -42,14 +53,24 @@ export const PluginsDisable = method('plugins/disable', named, one)
 /** Looks at every plugin anew, the ones that crashed too often as well. */
 export const PluginsReload = method('plugins/reload', {}, all)
 
-const folder = { folder: Type.String({ minLength: 1, maxLength: 4_096 }) }
+/**
+ * Lets the project that `cwd` lies in bring plugins of its own (`.codegen/plugins/`); each still waits for its own yes. Answers with what lies there, tried. Fails with
+ * plugin.unknown where it brings none.
+ */
+export const PluginsTrust = method(
+  'plugins/trust',
+  { cwd: folder },
+  Type.Object({ project: Type.String(), plugins: Type.Array(Plugin) }),
+)
 
+/** Offers nothing of the project that `cwd` lies in any more. Fails with plugin.unknown where none is trusted. */
+export const PluginsUntrust = method('plugins/untrust', { cwd: folder }, Type.Object({ project: Type.String() }))
 /**
  * What a folder would be as a plugin, of which nothing is run and nothing kept. `digest` is that of all its files. Fails with plugin.refused, saying why it is none.
  */
 export const PluginsCheck = method(
   'plugins/check',
-  folder,
+  { folder },
   Type.Object({ name: Type.String(), version: Type.String(), permissions, digest: Type.String() }),
 )
 
@@ -64,7 +85,7 @@ export const PluginsRemove = method(
  * Serves a plugin from its author's folder until this client leaves, in the place of an installed one of its name. Each change is a new version. What becomes of it, and of each
  * call, comes as `plugins/dev-news`; what it says as `plugins/log-line`. It waits for `plugins/dev-allow`. Fails with plugin.refused.
  */
-export const PluginsDev = method('plugins/dev', folder, one)
+export const PluginsDev = method('plugins/dev', { folder }, one)
 
 /** The yes of this client's person to these permissions, while it serves that plugin and for nothing else. */
 export const PluginsDevAllow = method('plugins/dev-allow', { permissions }, one)

@@ -7,10 +7,10 @@ import { ToolOutputDelta } from '#wire/tool-output-delta'
 import { ToolResult } from '#wire/tool-result'
 import { method } from './method.ts'
 
-/** Every tool this daemon offers, in the order a model sees them. */
+/** Every tool this daemon offers, in the order a model sees them; with `cwd` also those that are there for whoever works in that folder. */
 export const ToolsList = method(
   'tools/list',
-  {},
+  { cwd: Type.Optional(Type.String({ minLength: 1, maxLength: 4096 })) },
   Type.Object({
     tools: Type.Array(
       Type.Object({

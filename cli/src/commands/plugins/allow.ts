@@ -13,5 +13,5 @@ export const allowPlugin: Command = {
   details: [
     'What it asks for is shown by codegen plugins. Should it ask for something else one day, it waits for another yes.',
   ],
-  run: (invocation) => showPlugin(invocation, async (client, name) => [await client.allowPlugin(name)]),
+  run: (invocation) => showPlugin(invocation, async (client, name) => [await client.allowPlugin(name, process.cwd())]),
 }

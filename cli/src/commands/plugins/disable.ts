@@ -10,5 +10,6 @@ export const disablePlugin: Command = {
   summary: 'offer nothing of a plugin until it is enabled',
   operands: [pluginName],
   options: [json],
-  run: (invocation) => showPlugin(invocation, async (client, name) => [await client.disablePlugin(name)]),
+  run: (invocation) =>
+    showPlugin(invocation, async (client, name) => [await client.disablePlugin(name, process.cwd())]),
 }

@@ -10,5 +10,5 @@ export const enablePlugin: Command = {
   summary: 'offer the tools of a disabled plugin again',
   operands: [pluginName],
   options: [json],
-  run: (invocation) => showPlugin(invocation, async (client, name) => [await client.enablePlugin(name)]),
+  run: (invocation) => showPlugin(invocation, async (client, name) => [await client.enablePlugin(name, process.cwd())]),
 }

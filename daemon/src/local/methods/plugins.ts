@@ -70,3 +70,12 @@ export async function allowDeveloped({
   if (!opened) throw new Failure('request.invalid', 'This connection develops no plugin; ask "plugins/dev" first.')
   return { plugin: await opened.allow(parameters.permissions) }
 }
+
+/** `plugins/list` */
+export async function listPlugins({
+  daemon,
+  parameters: { cwd },
+}: Call<'plugins/list'>): Promise<Result<'plugins/list'>> {
+  const untrusted = cwd === undefined ? undefined : await daemon.plugins.untrusted(cwd)
+  return { plugins: daemon.plugins.list(), ...(untrusted === undefined ? {} : { untrusted }) }
+}
