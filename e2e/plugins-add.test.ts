@@ -94,7 +94,7 @@ test('an npm package comes with what it depends on, pinned, and no install scrip
   const proof = join(dirname(system.home), 'proof')
   const scripts = { preinstall: `touch ${proof}`, install: `touch ${proof}`, postinstall: `touch ${proof}` }
   const code =
-    "import { word } from 'the-word'\nexport default { tools: [{ name: 'Word', description: '', parameters: { type: 'object' }, run: () => word }] }\n"
+    "import { word } from 'the-word'\nexport default { tools: [{ name: 'Word', description: '', annotations: { readOnly: true }, parameters: { type: 'object' }, run: () => word }] }\n"
   await registry.publish({
     manifest: { name: 'the-word', version: '1.0.0', type: 'module', exports: './w.js', scripts },
     files: { 'w.js': "export const word = 'plugh'\n" },

@@ -12,6 +12,7 @@ let system: System
 
 before(async () => {
   system = await createSystem(tap, {
+    env: { NO_COLOR: '1' },
     files: { 'src/a.js': '// TODO: say hello\n' },
     scenario: {
       conversations: [

@@ -8,6 +8,7 @@ import { promisify } from 'node:util'
 import tap, { before, test } from 'tap'
 import { createSystem, programPath, run } from '#support/system'
 import type { Ended, System } from '#support/system'
+import { startOnTerminal } from '#support/terminal'
 
 tap.setTimeout(300_000)
 let system: System
@@ -31,7 +32,7 @@ before(async () => {
       'package.json': JSON.stringify({ name: 'project', scripts }),
       'hello.js': "console.log('hello', ...process.argv.slice(2))\n",
     },
-    env: { NPM_LOOKUP_REGISTRY: `http://127.0.0.1:${(server.address() as AddressInfo).port}` },
+    env: { NO_COLOR: '1', NPM_LOOKUP_REGISTRY: `http://127.0.0.1:${(server.address() as AddressInfo).port}` },
   })
   await writeFile(join(system.home, 'config.json'), JSON.stringify({ allowedHosts: ['127.0.0.1'] }))
 })
@@ -87,20 +88,15 @@ test('project-scripts lists and runs the scripts of the project, with live outpu
     code: 0,
     stdout: 'Run by npm:\nhello: node hello.js\nfail: node -e "process.exit(3)"\n',
   })
-  const said = await system.codegen([
-    'tools',
-    'call',
-    'RunScript',
-    JSON.stringify({ name: 'hello', args: ['a b', '$(id)'] }),
-    '--auto',
-    '--json',
-  ])
-  t.match(said.stdout, /"type":"tool_output_delta".*hello a b \$\(id\)/)
-  t.match(said.stdout.trimEnd().split('\n').at(-1), /"type":"tool_result".*"status":"success"/)
-  t.match(await call('RunScript', { name: 'fail' }), { code: 1, stderr: /exit code 3/ })
-  t.match(await call('RunScript', { name: 'none' }), {
-    code: 1,
-    stderr: /There is no script none\. There are: hello, fail\./,
-  })
+  const run = async (name: string, args: readonly string[] = []) => {
+    const started = startOnTerminal(t, system, ['tools', 'call', 'RunScript', JSON.stringify({ name, args })])
+    await started.saw(/May RunScript do this[^]*n no/)
+    started.type('y')
+    return { code: await started.ended, printed: started.printed() }
+  }
+  t.match(await run('hello', ['a b', '$(id)']), { code: 0, printed: /yes\r?\n[^]*hello a b \$\(id\)/ })
+  t.match(await run('fail'), { code: 1, printed: /exit code 3/ })
+  t.match(await run('none'), { code: 1, printed: /There is no script none\. There are: hello, fail\./ })
+  t.match(await call('RunScript', { name: 'hello' }), { code: 5, stderr: /no terminal to ask on/ })
   t.match(await call('RunScript', { name: 'hello' }, '--read-only'), { code: 1, stderr: /denied/ })
 })
