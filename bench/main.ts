@@ -4,6 +4,7 @@ import type { BenchPlace } from '#bench-place'
 import { measureDeltas } from '#measure-deltas'
 import { measureIdle } from '#measure-idle'
 import { measureLongRun } from '#measure-long-run'
+import { measurePlugins } from '#measure-plugins'
 import { measureStarts } from '#measure-starts'
 import { measureTurns } from '#measure-turns'
 import { measureWire } from '#measure-wire'
@@ -18,6 +19,7 @@ const sections: readonly [string, (place: BenchPlace) => Promise<Row[]>][] = [
   ['idle', measureIdle],
   ['long', measureLongRun],
   ['wire', (place) => measureWire(place.model)],
+  ['plugins', (place) => measurePlugins(place.model)],
 ]
 
 /** Measures the sections that were named, or all, and prints one table; with `PEERS_DIR` set, also that of the other agents. */

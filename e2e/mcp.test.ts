@@ -1,7 +1,7 @@
 import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, writeFileSync } from 'node:fs'
-import { readFile, writeFile } from 'node:fs/promises'
+import { cp, mkdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -256,6 +256,39 @@ for (const { era, ...negotiation } of eras) {
     late.resolve({ action: 'accept', content: { answer: 'allow' } })
     await failed
     t.notOk(made(`made-${era}`))
+  })
+}
+
+for (const { era, ...negotiation } of eras) {
+  test(`${era}: a client is told when the tools are others, by another codegend too`, async (t) => {
+    const fresh = await createSystem(t, alone)
+    const half = join(fresh.home, 'half')
+    await cp(programPath('e2e', 'fixtures', 'plugins', 'hello'), half, { recursive: true })
+    await promisify(execFile)('chmod', ['-R', 'go-w', half])
+    const lists: string[][] = []
+    let told = Promise.withResolvers<void>()
+    const onChanged = (_error: unknown, tools: { name: string }[] | null): void => {
+      lists.push(tools?.map(({ name }) => name) ?? [])
+      told.resolve()
+      told = Promise.withResolvers()
+    }
+    const untilListed = async (isSo: (names: readonly string[]) => boolean): Promise<void> => {
+      while (!isSo(lists.at(-1) ?? [])) await told.promise
+    }
+    const options = { on: fresh, listChanged: { tools: { onChanged } } }
+    const { client, faults } = await connect(t, { ...negotiation, ...options })
+    t.notOk((await client.listTools()).tools.some(({ name }) => name === 'Hello'))
+    await mkdir(join(fresh.home, 'plugins'), { recursive: true, mode: 0o700 })
+    await rename(half, join(fresh.home, 'plugins', 'hello'))
+    while (!(await fresh.codegen(['plugins'])).stdout.includes('asks')) await delay(50)
+    await fresh.codegen(['plugins', 'allow', 'hello'])
+    await untilListed((names) => names.includes('Hello'))
+    await fresh.codegen(['plugins', 'disable', 'hello'])
+    await untilListed((names) => names.length > 0 && !names.includes('Hello'))
+    const before = lists.length
+    await fresh.codegen(['daemon', 'restart'])
+    while (lists.length === before) await told.promise
+    t.same(faults, [])
   })
 }
 

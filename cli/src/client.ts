@@ -67,6 +67,7 @@ export type ClientEvents = {
   logLine?(line: Notifications['logs/line']): void
   pluginLogLine?(line: Notifications['plugins/log-line']): void
   pluginDevNews?(news: Notifications['plugins/dev-news']['news']): void
+  toolsChanged?(): void
   /** After everything that came in one piece: the moment to write. */
   settled?(): void
   /** How a question ended, before the signal of this client's own voids it. */
@@ -168,6 +169,7 @@ function toReceived({
   toolOutput,
   pluginLogLine,
   pluginDevNews,
+  toolsChanged,
   questionResolved,
   question,
 }: ClientEvents): Pick<PeerOptions, 'methods' | 'notifications'> {
@@ -181,6 +183,7 @@ function toReceived({
     'tools/output'(news) {
       if (isToolOutput(news)) toolOutput?.(news)
     },
+    'tools/changed': () => toolsChanged?.(),
     'approval/resolved'(news) {
       if (isResolution(news)) questionResolved?.(news)
     },

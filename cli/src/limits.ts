@@ -72,6 +72,8 @@ export const limits = {
   /** Of a plugin under development: what is shown of a call's parameters, and of a text. */
   devTextCharactersMax: 300,
   devLinesMax: 40,
+  /** Between looks for a codegend whose tools can be watched. */
+  mcpWatchAgainMs: 1_000,
   promptColumnMax: 60,
   runsListed: 50,
   /** Among so many of the newest runs one of this folder is looked for. */

@@ -96,7 +96,8 @@ export function composeCalls(options: CallsSideOptions): CallsSide {
   const runs = createKnownRuns(journal, contexts.forgetRun)
   const approvals = createApprovals(reports)
   const { remoteRoots } = config
-  const calls = createCalls({ journal, host, reports, contexts, approvals, runs, remoteRoots, traces, log })
+  const { hooks } = plugins
+  const calls = createCalls({ journal, host, hooks, reports, contexts, approvals, runs, remoteRoots, traces, log })
   const localCalls = createLocalCalls({ calls, runs, host, sinks })
   const left = toLeftBehind(home)
   let held: HeldCalls | undefined

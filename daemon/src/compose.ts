@@ -61,6 +61,8 @@ export type ComposeOptions = {
   readonly log: Log
   readonly maestro: PrivateMaestro | undefined
   readonly traces: Traces | undefined
+  /** What plugins offer has changed; Maestro hears of it from here. */
+  toolsChanged(): void
 }
 
 /** Builds the parts, ties them together and starts the link. Fails with config.invalid: a journal of a newer release. */
@@ -71,7 +73,10 @@ export function compose(options: ComposeOptions): Parts {
   const sinks: CallSinks = new Map()
   const reports = toReports(outbox, sinks)
   // Plugins are looked at after everything here is built.
-  const toolsChanged = (): void => announceTools()
+  const toolsChanged = (): void => {
+    announceTools()
+    options.toolsChanged()
+  }
   const calls = composeCalls({ config, home, server: target.shown, reports, sinks, traces, toolsChanged, log })
   const access = async (signal: AbortSignal): Promise<Access> => {
     await maestro?.ready(signal)

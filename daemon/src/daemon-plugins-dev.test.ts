@@ -118,7 +118,9 @@ test('it goes when its client goes, nothing of the yes is remembered, and no sec
   })
   await t.rejects(author.request('plugins/dev', { folder: hello }), { code: 'request.invalid' })
   await t.rejects(
-    side.client.request('plugins/dev-allow', { permissions: { read: [], write: [], exec: true, net: [], env: [] } }),
+    side.client.request('plugins/dev-allow', {
+      permissions: { read: [], write: [], exec: true, net: [], env: [], hooks: { before: [], after: [] } },
+    }),
     {
       code: 'request.invalid',
     },

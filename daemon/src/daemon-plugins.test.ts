@@ -18,7 +18,7 @@ import { startTestMaestro } from '#link/test-maestro'
 import { newPlace, startTestDaemon, until } from './test-daemon.ts'
 import type { Place, TestClient, TestDaemon } from './test-daemon.ts'
 
-tap.setTimeout(120_000)
+tap.setTimeout(240_000)
 const fixtures = resolve(import.meta.dirname, '../../e2e/fixtures/plugins')
 
 type Side = { daemon: TestDaemon; client: TestClient; maestro: Awaited<ReturnType<typeof startTestMaestro>> }
@@ -352,6 +352,27 @@ test('the last good version serves on after a restart, too, while the folder is 
   t.match((await allow(side, 'hello')).plugin, { state: 'serves' })
   t.match(await call(side, 'Hello', { name: 'you' }), { result: 'version 2 greets you' })
 })
+
+test('a good plugin that was late, as on a busy machine, is tried again although nothing of it changed', async (t) => {
+  const side = await startWith(t, [])
+  const busy = join(side.home, 'data', 'late', 'busy')
+  mkdirSync(join(side.home, 'data', 'late'), { recursive: true })
+  writeFileSync(busy, '')
+  dropCode(side, 'late', lateWhile(busy))
+  await until(async () => (await plugin(side.client, 'late')) !== undefined)
+  t.match((await allow(side, 'late')).plugin, { state: 'broken', problem: /not ready within 5000 ms/ })
+  rmSync(busy)
+  await until(async () => (await plugin(side.client, 'late'))?.state === 'serves')
+  t.match(await call(side, 'Late'), { status: 'success', result: 'better late' })
+})
+
+const lateWhile = (file: string): string => `
+import { existsSync } from 'node:fs'
+while (existsSync(${JSON.stringify(file)})) await new Promise((resolve) => setTimeout(resolve, 20))
+export default {
+  tools: [{ name: 'Late', description: '', parameters: { type: 'object' }, run: () => 'better late' }],
+}
+`
 
 test("a project's own plugins are offered in it alone, once its owner trusts the project and allows each of them", async (t) => {
   const side = await startWith(t, ['exiter'])

@@ -214,6 +214,9 @@ export const limits = {
   /** How long a plugin may take to say what its tools are; and, when one of its calls was ended, to show that it is not stuck. */
   pluginDescribeMsMax: 5_000,
   pluginPingMsMax: 1_000,
+  /** One that was late is tried again after so long, each time after twice as long, and so often: the machine may have been busy. */
+  pluginLateRetryMs: 10_000,
+  pluginLateTriesMax: 5,
   /** A process without calls is ended after so long; one whose version was replaced may finish its calls for so long. */
   pluginIdleMs: 60_000,
   pluginLeaveMsMax: 30_000,
@@ -238,6 +241,18 @@ export const limits = {
   pluginLogFilesMax: 2,
   /** Of what a call of a plugin under development is given, and of what it returns, as its author is shown it. */
   pluginDevCharactersMax: 4_000,
+  /**
+   * How long one beforeTool may take, with the start of its process, before the call is refused; how long an afterTool may, and how long a result waits for their notes: with
+   * `toolIgnoresMs` left to those that were ended, a call that ended by itself still ends within its time and three seconds.
+   */
+  beforeToolMsMax: 5_000,
+  afterToolMsMax: 5_000,
+  afterToolNotesMsMax: 2_000,
+  /** A plugin that has to see calls first and is not there is waited for so long: its folder may be just being replaced. */
+  guardGoneMs: 1_000,
+  /** Of what one hook says to one call; and of the result it is told. */
+  hookNoteCharactersMax: 2_000,
+  hookedTextCharactersMax: 50_000,
   /** Of what a plugin's process says on stderr. */
   pluginComplaintCharactersMax: 8_000,
 } as const

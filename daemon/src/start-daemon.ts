@@ -74,7 +74,8 @@ export async function startDaemon(environment: Environment, { takesOver = false 
   // No client is served before this turn of the event loop has ended.
   const maestro = given ? undefined : startPrivateMaestro({ home, environment: config.maestroEnvironment, log })
   try {
-    parts = compose({ config, target, home, socketPath, version, log, maestro, traces })
+    const toolsChanged = server.announceTools
+    parts = compose({ config, target, home, socketPath, version, log, maestro, traces, toolsChanged })
   } catch (error) {
     await server.close()
     await maestro?.stop()

@@ -50,6 +50,7 @@ export const failures = {
   'tool.timeout': { http: 504, rpc: -32016, retry: false },
   'tool.failed': { http: 500, rpc: -32603, retry: false },
   'plugin.unknown': { http: 404, rpc: -32014, retry: false },
+  'plugin.denied': { http: 403, rpc: -32015, retry: false },
   'plugin.refused': { http: 403, rpc: -32015, retry: false },
   'plugin.broken': { http: 500, rpc: -32603, retry: false },
   'file.outside_workspace': { http: 403, rpc: -32015, retry: false },

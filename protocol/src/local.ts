@@ -14,6 +14,7 @@ import {
   RunEventNotification,
   RunFinishedNotification,
   ToolOutputNotification,
+  ToolsChangedNotification,
 } from '#local/notifications'
 import {
   PluginsAllow,
@@ -85,6 +86,7 @@ export const notifications = [
   PluginLogLineNotification,
   PluginDevNewsNotification,
   ToolOutputNotification,
+  ToolsChangedNotification,
 ] as const
 export type Notifications = {
   [N in (typeof notifications)[number] as N['method']]: Static<N['parameters']>

@@ -134,8 +134,8 @@ function isSame(one: Plugin['permissions'], other: Plugin['permissions']): boole
   return JSON.stringify(toComparable(one)) === JSON.stringify(toComparable(other))
 }
 
-function toComparable({ read, write, net, env, exec }: Plugin['permissions']): unknown[] {
-  return [...[read, write, net, env].map((list) => list.toSorted()), exec]
+function toComparable({ read, write, net, env, exec, hooks }: Plugin['permissions']): unknown[] {
+  return [...[read, write, net, env, hooks.before, hooks.after].map((list) => list.toSorted()), exec]
 }
 
 async function putInPlace(name: string, folder: string, { root, scratch }: Place): Promise<void> {

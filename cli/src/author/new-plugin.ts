@@ -8,7 +8,7 @@ import { kitFolder } from '#kit-folder'
 import type { Terminal } from '#render/terminal'
 
 /** What the author gets of the kit's sources: they import nothing but one another, and Node runs them as they are. */
-const kitFiles = ['tool-definition.ts', 'context.ts', 'define-tool.ts', 'harness.ts']
+const kitFiles = ['tool-definition.ts', 'context.ts', 'hooks.ts', 'define-tool.ts', 'harness.ts']
 
 const placeholder = { name: 'my-plugin', tool: 'MyPluginTasks' }
 

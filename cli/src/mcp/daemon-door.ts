@@ -7,6 +7,8 @@ import type { Terminal } from '#render/terminal'
 export type DaemonDoor = {
   /** A connection of one's own. Where codegend does not run, one start serves all who ask meanwhile; it fails for all of them with server.unreachable. */
   connect(events?: ClientEvents): Promise<Client>
+  /** The same, but fails with server.unreachable where codegend does not run. */
+  find(events: ClientEvents): Promise<Client>
 }
 
 export function createDaemonDoor(terminal: Terminal): DaemonDoor {
@@ -19,6 +21,7 @@ export function createDaemonDoor(terminal: Terminal): DaemonDoor {
   }
 
   return {
+    find: (events) => connectToDaemon({ events }),
     async connect(events = {}) {
       if (!starting) {
         try {

@@ -12,6 +12,7 @@ import type { McpSettings } from './settings.ts'
 import { createSuspendedCalls } from './suspended-calls.ts'
 import type { SuspendedCalls } from './suspended-calls.ts'
 import { toTool } from './to-tool.ts'
+import { watchTools } from './watch-tools.ts'
 
 /** Serves codegend's tools to the MCP client at standard input and output until it closes them. Open calls end with it. */
 export async function serveMcp(asked: Omit<McpSettings, 'door'>): Promise<ExitCode> {
@@ -19,11 +20,18 @@ export async function serveMcp(asked: Omit<McpSettings, 'door'>): Promise<ExitCo
   const settings = { ...asked, door: createDaemonDoor(terminal) }
   const suspended = createSuspendedCalls()
   const transport = new EndingTransport()
-  serveStdio(({ era }) => createMcpServer(settings, suspended, era), {
+  let server: McpServer | undefined
+  const watch = watchTools(settings.door, () => server?.sendToolListChanged())
+  const serve = ({ era }: McpRequestContext): McpServer => {
+    server = createMcpServer({ settings, suspended, era, listed: watch.begin })
+    return server
+  }
+  serveStdio(serve, {
     transport,
     onerror: ({ message }) => terminal.note(toOneLine(message, limits.reasonCharactersMax)),
   })
   await transport.ended
+  watch.stop()
   suspended.close()
   return exitCodes.done
 }
@@ -43,16 +51,28 @@ class EndingTransport extends StdioServerTransport {
   }
 }
 
-function createMcpServer(settings: McpSettings, suspended: SuspendedCalls, era: McpRequestContext['era']): McpServer {
+type Served = {
+  readonly settings: McpSettings
+  readonly suspended: SuspendedCalls
+  readonly era: McpRequestContext['era']
+  /** The client has been told what there is. */
+  listed(): void
+}
+
+function createMcpServer({ settings, suspended, era, listed }: Served): McpServer {
   const mcp = new McpServer(
     { name: 'codegen', title: 'CodeGen', version },
     {
-      capabilities: { tools: {} },
+      capabilities: { tools: { listChanged: true } },
       enforceStrictCapabilities: true,
       instructions: `The tools work in ${settings.cwd}; relative paths begin there.`,
     },
   )
-  mcp.server.setRequestHandler('tools/list', () => listTools(settings))
+  mcp.server.setRequestHandler('tools/list', async () => {
+    const found = await listTools(settings)
+    listed()
+    return found
+  })
   mcp.server.setRequestHandler('tools/call', ({ params }, { mcpReq }) =>
     answerCall({ parameters: params, request: mcpReq, era, settings, suspended }),
   )

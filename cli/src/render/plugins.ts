@@ -21,8 +21,10 @@ export function permissionsInWords(permissions: Plugin['permissions']): string {
 }
 
 /** The same as a list: one entry for each thing a plugin could do. */
-export function permissionWords({ read, write, exec, net, env }: Plugin['permissions']): string[] {
-  const lists = { reads: read, writes: write, reaches: net, 'is told': env }
+export function permissionWords({ read, write, exec, net, env, hooks }: Plugin['permissions']): string[] {
+  const [judged, seen] = [hooks.before, hooks.after].map((list) => (list.includes('*') ? ['every tool'] : list))
+  const seeing = { 'sees and may refuse calls of': judged ?? [], 'sees results of': seen ?? [] }
+  const lists = { ...seeing, reads: read, writes: write, reaches: net, 'is told': env }
   const said = Object.entries(lists).flatMap(([verb, list]) => (list.length > 0 ? [`${verb} ${list.join(', ')}`] : []))
   return [...said, ...(exec ? ['runs commands'] : [])]
 }

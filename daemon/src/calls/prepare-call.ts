@@ -18,12 +18,12 @@ type PrepareParts = { readonly runs: KnownRuns; readonly host: PluginHost; reado
 export async function prepareCall(
   call: RunTool,
   { runs, host, remoteRoots }: PrepareParts,
-): Promise<{ run: JournaledRun; tool: Tool; isForeign: boolean; cwd: string }> {
+): Promise<{ run: JournaledRun; tool: Tool; isForeign: boolean; source: string; cwd: string }> {
   const run = runs.find(call.generation_id) ?? (await adoptRun(call, { runs, remoteRoots }))
-  const { tool, isForeign } = await host.find(call.tool_name, run.root)
+  const { tool, isForeign, source } = await host.find(call.tool_name, run.root)
   host.checkParameters(tool, call.parameters)
   const cwd = call.cwd === undefined || call.cwd === run.root ? run.root : await toFolder(run.root, call.cwd)
-  return { run, tool, isForeign, cwd }
+  return { run, tool, isForeign, source, cwd }
 }
 
 async function adoptRun(

@@ -2,8 +2,8 @@ import type { Tool } from '@codegen/kit'
 import { Failure } from '@codegen/protocol/failure'
 import { limits as protocolLimits } from '@codegen/protocol/limits'
 import type { RunTool } from '@codegen/protocol/wire'
-import type { JournaledRun } from '#journal/journal'
 import type { CallContexts, CallPlace } from '#plugins/call-context'
+import type { ToolHooks } from '#plugins/tool-hooks'
 import type { Log } from '#log'
 import { limits } from '#limits'
 import type { Approvals, AskedCall } from './approvals.ts'
@@ -14,53 +14,48 @@ import { failed, stoppedEnding, stoppedStatus, toEnding, toFailedEnding } from '
 import type { Ending } from './ending.ts'
 import { isLocalRun } from './local-run.ts'
 import type { KnownRuns } from './known-runs.ts'
-import type { LiveOutput } from './live-output.ts'
-import type { CallTrace } from './traces.ts'
+import type { PreparedCall } from './prepared-call.ts'
+import { judgeCall, noteEnd } from './run-hooks.ts'
 import { within } from './within.ts'
-
-/** A call that was accepted: what was asked, by which run, of which tool, and where. */
-export type PreparedCall = {
-  readonly call: RunTool
-  readonly run: JournaledRun
-  readonly tool: Tool
-  readonly isForeign: boolean
-  /** Real path inside the run's root. */
-  readonly cwd: string
-  /** Aborted by a cancel; the reason is a Failure. */
-  readonly cancelled: AbortSignal
-  readonly output: LiveOutput
-  readonly trace: CallTrace | undefined
-}
 
 export type CallParts = {
   readonly contexts: CallContexts
   readonly approvals: Approvals
   readonly runs: KnownRuns
+  readonly hooks: ToolHooks
   readonly log: Log
 }
 
 /**
- * Runs one call whose turn it is: decide, ask where that is due, run, bound. Never rejects, and ends within the call's time plus
- * limits.toolIgnoresMs whatever the tool does; the time a question waits does not count.
+ * Runs one call whose turn it is: decide, have plugins judge it, ask its owner where that is due, run, bound, tell plugins. Never rejects, and ends within the call's time plus
+ * limits.toolIgnoresMs whatever the tool does; the time a judgement or a question takes does not count.
  */
 export async function runCall(prepared: PreparedCall, parts: CallParts, started: () => void): Promise<Ending> {
-  const { call, tool, cancelled } = prepared
+  const { cancelled } = prepared
   try {
     if (cancelled.aborted) return stoppedEnding(cancelled)
     const decision = await within(decideCall(prepared, parts), limits.prepareMsMax)
     if (decision.kind === 'deny') return failed('denied', 'tool.denied', decision.reason)
+    const judging = judgeCall(prepared, parts.hooks)
+    const judgement = judging && (await judging)
+    if (judgement?.kind === 'refused') return failed('denied', judgement.failure.code, judgement.failure.message)
     if (decision.kind === 'ask') {
       const refused = await askOwner(prepared, parts, decision)
       if (refused) return refused
     }
     started()
     // A yes to a foreign tool was given without knowing what it writes.
-    return await runWithin(prepared, parts, decision.kind === 'ask' && !prepared.isForeign)
+    const consented = decision.kind === 'ask' && !prepared.isForeign
+    const ending = await runWithin(prepared, parts, consented).catch((error: unknown) => toEnd(error, prepared, parts))
+    return (await noteEnd(prepared, { ending, notes: judgement?.notes ?? [] }, parts.hooks)) ?? ending
   } catch (error) {
-    if (!(error instanceof Failure))
-      parts.log.error('a tool call broke', error, { tool: tool.name, toolId: call.tool_id })
-    return cancelled.aborted ? stoppedEnding(cancelled) : toFailedEnding(error)
+    return toEnd(error, prepared, parts)
   }
+}
+
+function toEnd(error: unknown, { call, tool, cancelled }: PreparedCall, { log }: CallParts): Ending {
+  if (!(error instanceof Failure)) log.error('a tool call broke', error, { tool: tool.name, toolId: call.tool_id })
+  return cancelled.aborted ? stoppedEnding(cancelled) : toFailedEnding(error)
 }
 
 async function decideCall(

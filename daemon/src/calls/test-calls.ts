@@ -18,6 +18,8 @@ import type { Journal } from '#journal/journal'
 import { createCallContexts } from '#plugins/call-context'
 import type { ContextParts } from '#plugins/call-context'
 import { createPluginHost } from '#plugins/host'
+import { noHooks } from '#plugins/tool-hooks'
+import type { ToolHooks } from '#plugins/tool-hooks'
 import { createApprovals } from './approvals.ts'
 import type { Approvals } from './approvals.ts'
 import { createCalls } from './calls.ts'
@@ -47,6 +49,7 @@ export type TestCallsOptions = {
   mode?: RunMode
   /** What tools of the built-ins' names do; the others say their own name. */
   tools?: Readonly<Record<string, Partial<Pick<Tool, 'run' | 'preview' | 'touches' | 'annotations' | 'timeout_ms'>>>>
+  hooks?: ToolHooks
   remoteRoots?: readonly RemoteRoot[]
   /** A folder that an earlier daemon of this test used. */
   base?: string
@@ -103,6 +106,7 @@ export function createTestCalls(t: Test, options: TestCallsOptions = {}): TestCa
     contexts,
     approvals,
     runs,
+    hooks: options.hooks ?? noHooks,
     remoteRoots,
     traces: undefined,
     log: quietLog,

@@ -27,6 +27,8 @@ export type LocalServerOptions = {
 
 export type LocalServer = {
   readonly socketPath: string
+  /** Tells every client that the tools are others now. */
+  announceTools(): void
   /**
    * Takes no more clients, removes the socket if it is still ours, and ends each connection once the tool calls its client made have been answered. Answers when
    * the last one has ended.
@@ -97,7 +99,11 @@ export async function startLocalServer(options: LocalServerOptions): Promise<Loc
     for (const client of clients) client.peer.close(new Failure('client.closed', 'codegend is leaving.'))
   }
 
-  return { socketPath, handOver, close }
+  return { socketPath, announceTools: () => announceTools(clients), handOver, close }
+}
+
+function announceTools(clients: Iterable<Client>): void {
+  for (const { introduction, peer } of clients) if (introduction) peer.notify('tools/changed', {})
 }
 
 function letGo(clients: readonly Client[]): { left: Promise<void> } {

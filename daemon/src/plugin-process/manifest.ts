@@ -11,6 +11,11 @@ const apiVersion = 1
 const word = Type.String({ minLength: 1, maxLength: 4_096 })
 const words = Type.Optional(Type.Array(word, { maxItems: 100 }))
 
+/** Tools by name, or `*` for all of them. */
+const toolNames = Type.Optional(
+  Type.Array(Type.String({ pattern: '^(\\*|[A-Za-z][A-Za-z0-9_-]{0,63})$' }), { maxItems: 100 }),
+)
+
 /** What a plugin asks its owner for; what is not here it does not get. */
 const Permissions = Type.Object({
   read: words,
@@ -18,6 +23,7 @@ const Permissions = Type.Object({
   exec: Type.Optional(Type.Boolean()),
   net: words,
   env: words,
+  hooks: Type.Optional(Type.Object({ before: toolNames, after: toolNames }, { additionalProperties: false })),
 })
 
 const PackageFile = Type.Object({
@@ -28,7 +34,10 @@ const PackageFile = Type.Object({
 
 const packageFile = Compile(PackageFile)
 
-export type PluginPermissions = Required<Static<typeof Permissions>>
+export type PluginPermissions = Required<Omit<Static<typeof Permissions>, 'hooks'>> & { hooks: HookedTools }
+
+/** Whose calls a plugin is told of, before they run and after. */
+export type HookedTools = { before: string[]; after: string[] }
 
 /** What a plugin's package.json says of it, checked. `main` is relative to its folder and inside it. */
 export type Manifest = {
@@ -59,8 +68,8 @@ export function parseManifest(text: string): Manifest | undefined {
 
 /** What consent is given to: other permissions are another question. */
 export function permissionsDigest(permissions: PluginPermissions): string {
-  const { read, write, exec, net, env } = permissions
-  const sorted = [read, write, net, env].map((list) => list.toSorted())
+  const { read, write, exec, net, env, hooks } = permissions
+  const sorted = [read, write, net, env, hooks.before, hooks.after].map((list) => list.toSorted())
   return createHash('sha256')
     .update(JSON.stringify([exec, sorted]))
     .digest('hex')
@@ -85,7 +94,8 @@ function parseMain(main: string): string {
 }
 
 /** A path of the machine is given to the process by Node's permission model, which takes `*` for anything. */
-function parsePermissions({ read = [], write = [], exec = false, net = [], env = [] }: Static<typeof Permissions>) {
+function parsePermissions(asked: Static<typeof Permissions>): PluginPermissions {
+  const { read = [], write = [], exec = false, net = [], env = [], hooks: { before = [], after = [] } = {} } = asked
   const isPlace = (place: string): boolean => place === 'workspace' || (isAbsolute(place) && !place.includes('*'))
   const wrong = [...read, ...write].find((place) => !isPlace(place))
   if (wrong !== undefined) {
@@ -94,5 +104,5 @@ function parsePermissions({ read = [], write = [], exec = false, net = [], env =
       `package.json: "${wrong.slice(0, 200)}" is neither "workspace" nor an absolute path without "*".`,
     )
   }
-  return { read, write, exec, net, env }
+  return { read, write, exec, net, env, hooks: { before, after } }
 }

@@ -8,17 +8,28 @@ import type {
   FoundPaths,
   Markdown,
 } from '@codegen/kit'
+import type { HookedCall, HookedResult } from '@codegen/kit'
 import type { FetchOptions, FetchResult, LineSearch, OutputStream, SpawnOptions, SpawnResult } from '@codegen/kit'
 
 /** What codegend asks of a plugin's process. Bytes are base64 in both directions. */
 export type RunnerMethods = {
-  /** The definitions of its tools; nobody has checked them yet. */
+  /** The definitions of its tools, and which hooks it has; nobody has checked them yet. */
   describe: { parameters: object; result: unknown }
   /** Runs a tool; cancelled with the request. What it answers is unchecked too. */
   call: { parameters: RunnerCall; result: unknown }
+  /** Calls a hook; null is no answer. What else it answers is unchecked. */
+  hook: { parameters: HookRequest; result: unknown }
   /** Answered at once by a process that is not stuck. */
   ping: { parameters: object; result: unknown }
 }
+
+export type HookName = 'beforeTool' | 'afterTool'
+
+/** `result` is there for `afterTool`. */
+export type HookRequest = { readonly hook: HookName; readonly call: HookedCall; readonly result?: HookedResult }
+
+/** A call before it is known which plugin is told of it. */
+export type CallToHook = Omit<HookedCall, 'dataDir'>
 
 export type RunnerCall = {
   readonly call_id: string

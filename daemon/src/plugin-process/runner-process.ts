@@ -54,6 +54,23 @@ function startRunnerProcess(plugin: RunnerPlugin): PluginProcess {
     return { asked, how, complaint: complaint() }
   })
 
+  /** One that is given up is a reason to see whether the process is stuck. */
+  async function request<Name extends 'call' | 'hook'>(
+    name: Name,
+    parameters: RunnerMethods[Name]['parameters'],
+    signal: AbortSignal,
+  ): Promise<unknown> {
+    const checkIfStuck = (): void => {
+      peer.request('ping', {}, { timeoutMs: limits.pluginPingMsMax }).catch(kill)
+    }
+    signal.addEventListener('abort', checkIfStuck, { once: true })
+    try {
+      return await peer.request(name, parameters, { timeoutMs: Infinity, signal })
+    } finally {
+      signal.removeEventListener('abort', checkIfStuck)
+    }
+  }
+
   return {
     ended,
     end() {
@@ -72,18 +89,15 @@ function startRunnerProcess(plugin: RunnerPlugin): PluginProcess {
       const callId = randomUUID()
       const { permissions } = manifest
       calls.set(callId, { context, permissions, readOnly, told: peer.notify })
-      const checkIfStuck = (): void => {
-        peer.request('ping', {}, { timeoutMs: limits.pluginPingMsMax }).catch(kill)
-      }
-      context.signal.addEventListener('abort', checkIfStuck, { once: true })
       try {
         const call = { call_id: callId, tool, parameters, place: toPlace(context, plugin) }
-        const options = { timeoutMs: Infinity, signal: context.signal }
-        return parseReturn(tool, await peer.request('call', call, options))
+        return parseReturn(tool, await request('call', call, context.signal))
       } finally {
-        context.signal.removeEventListener('abort', checkIfStuck)
         calls.delete(callId)
       }
+    },
+    hook({ call, ...rest }, signal) {
+      return request('hook', { ...rest, call: { ...call, dataDir: plugin.dataDir } }, signal)
     },
   }
 }
@@ -181,7 +195,8 @@ function toBroken(failure: unknown, { manifest, folder }: RunnerPlugin, end: Pro
   const line = /^((?!node:)\S+:\d+)$/m.exec(said)?.[1] ?? /\(((?!node:)\S+:\d+):\d+\)/.exec(said)?.[1] ?? manifest.main
   const error = /^(?:\w*Error|Error)\b.*$/m.exec(said)?.[0]
   const reason = late ? `it was not ready within ${limits.pluginDescribeMsMax} ms` : (error ?? `it ended (${end.how})`)
-  return new Failure('plugin.broken', `${line}: ${reason.slice(0, 500)}`)
+  const message = `${line}: ${reason.slice(0, 500)}`
+  return new Failure('plugin.broken', message, late ? { retryAfterMs: limits.pluginLateRetryMs } : {})
 }
 
 type Output = { chunk: string; stream: 'stdout' | 'stderr' | 'log' | 'progress' }

@@ -6,7 +6,7 @@ import { createPeer } from '@codegen/protocol/peer'
 import type { Peer } from '@codegen/protocol/peer'
 import { createRunnerContext } from './runner-context.ts'
 import type { LiveOutputs } from './runner-context.ts'
-import type { ContextMethods, RunnerCall } from './runner-messages.ts'
+import type { ContextMethods, HookName, HookRequest, RunnerCall } from './runner-messages.ts'
 
 const write = process.stdout.write.bind(process.stdout)
 // What a plugin prints is no message of ours.
@@ -14,7 +14,7 @@ process.stdout.write = process.stderr.write.bind(process.stderr)
 
 // Where this fails the process ends, and Node says on stderr which line it was.
 const loaded: unknown = await import(pathToFileURL(process.argv[2] ?? '').href)
-const tools = toTools(loaded)
+const { tools, hooks } = toPlugin(loaded)
 const lives: LiveOutputs = new Map()
 
 const peer: Peer<ContextMethods> = createPeer<ContextMethods>({
@@ -23,8 +23,9 @@ const peer: Peer<ContextMethods> = createPeer<ContextMethods>({
   timers: { setTimeout, clearTimeout },
   openRequestsMax: Infinity,
   methods: {
-    describe: () => tools.map(toDefinition),
+    describe: () => ({ tools: tools.map(toDefinition), hooks: Object.keys(hooks) }),
     call: (parameters, { signal }) => (isCall(parameters) ? runTool(parameters, signal) : undefined),
+    hook: (parameters) => (isHookRequest(parameters) ? runHook(parameters) : undefined),
     ping: () => null,
   },
   notifications: {
@@ -36,11 +37,19 @@ const peer: Peer<ContextMethods> = createPeer<ContextMethods>({
 process.stdin.on('data', (chunk) => peer.receive(chunk))
 process.stdin.on('end', () => process.exit(0))
 
-function toTools(module: unknown): readonly Tool[] {
-  if (isRecord(module) && isRecord(module['default']) && isTools(module['default']['tools'])) {
-    return module['default']['tools']
-  }
-  throw new TypeError('The default export of a plugin is { tools: [...] }, and each tool has a name and a run.')
+function toPlugin(module: unknown): { tools: readonly Tool[]; hooks: Partial<Record<HookName, Hook>> } {
+  const exported = isRecord(module) ? module['default'] : undefined
+  if (!isRecord(exported)) throw wrongExport()
+  const { tools: offered = [], beforeTool, afterTool } = exported
+  if (!isTools(offered) || !isHook(beforeTool) || !isHook(afterTool)) throw wrongExport()
+  const before = beforeTool ? { beforeTool: beforeTool.bind(exported) } : {}
+  return { tools: offered, hooks: { ...before, ...(afterTool ? { afterTool: afterTool.bind(exported) } : {}) } }
+}
+
+function wrongExport(): TypeError {
+  return new TypeError(
+    'The default export of a plugin is { tools?: [...], beforeTool?, afterTool? }; each tool has a name and a run, and a hook is a function.',
+  )
 }
 
 /** Definitions as data: functions are left behind. */
@@ -57,14 +66,42 @@ async function runTool({ call_id, tool: name, parameters, place }: RunnerCall, s
     return await tool.run(parameters, context)
   } catch (thrown) {
     if (thrown instanceof Failure) throw thrown
-    const message = thrown instanceof Error ? `${thrown.name}: ${thrown.message}` : String(thrown)
-    process.stderr.write(`${thrown instanceof Error ? thrown.stack : message}\n`)
-    throw new Failure('tool.failed', `${name} failed. ${message.slice(0, 2_000)}`)
+    process.stderr.write(`${thrown instanceof Error ? thrown.stack : String(thrown)}\n`)
+    throw new Failure('tool.failed', `${name} failed. ${toWords(thrown).slice(0, 2_000)}`)
   }
+}
+
+function toWords(thrown: unknown): string {
+  return thrown instanceof Error ? `${thrown.name}: ${thrown.message}` : String(thrown)
+}
+
+/** Whatever is no object is said to be wrong here: as JSON it could look like nothing. */
+async function runHook({ hook: name, call, result }: HookRequest): Promise<object | null> {
+  const hook = hooks[name]
+  if (!hook) throw new Failure('tool.unknown', `The plugin has no ${name}.`)
+  try {
+    const answer = await hook(call, result)
+    if (answer === undefined || answer === null) return null
+    if (typeof answer === 'object') return answer
+  } catch (thrown) {
+    process.stderr.write(`${thrown instanceof Error ? thrown.stack : String(thrown)}\n`)
+    throw new Failure('tool.failed', toWords(thrown).slice(0, 500))
+  }
+  throw new Failure('tool.failed', 'it answered with something that is no object')
 }
 
 function isCall(parameters: unknown): parameters is RunnerCall {
   return typeof parameters === 'object' && parameters !== null && 'call_id' in parameters && 'tool' in parameters
+}
+
+function isHookRequest(parameters: unknown): parameters is HookRequest {
+  return typeof parameters === 'object' && parameters !== null && 'hook' in parameters && 'call' in parameters
+}
+
+type Hook = (call: HookRequest['call'], result: HookRequest['result']) => unknown
+
+function isHook(value: unknown): value is Hook | undefined {
+  return value === undefined || typeof value === 'function'
 }
 
 /** The rest of a definition is checked by codegend. */

@@ -179,6 +179,8 @@ function createDevConsent(): PluginParts['consent'] & { allowed: string } {
       return permissionsDigest(permissions) === this.allowed
     },
     isDisabled: () => false,
+    guardsOf: () => [],
+    guards: () => [],
     allow: never,
     setDisabled: never,
     trusted: () => [],
@@ -213,6 +215,8 @@ function newPlugin(folder: string): InstalledPlugin {
     manifest: undefined,
     state: 'asks',
     problem: undefined,
+    late: undefined,
+    hookFault: undefined,
     serving: undefined,
   }
 }

@@ -15,6 +15,7 @@ import { openKeptCopies } from './kept-copies.ts'
 import type { KeptCopies } from './kept-copies.ts'
 import { toListedPlugin } from './listed-plugin.ts'
 import type { ListedPlugin } from './listed-plugin.ts'
+import { missingGuards } from './missing-guards.ts'
 import { toOwnersWays } from './owners-ways.ts'
 import type { OwnersWays } from './owners-ways.ts'
 import { openPluginConsent } from './plugin-consent.ts'
@@ -22,6 +23,8 @@ import { createPluginLogs } from './plugin-logs.ts'
 import type { PluginLogs } from './plugin-logs.ts'
 import type { PluginRoot } from './plugin-root.ts'
 import { createPluginSet } from './plugin-set.ts'
+import { createToolHooks } from './tool-hooks.ts'
+import type { ToolHooks } from './tool-hooks.ts'
 import { watchPlugins } from './watch-plugins.ts'
 import type { PluginWatch } from './watch-plugins.ts'
 
@@ -30,6 +33,7 @@ import type { PluginWatch } from './watch-plugins.ts'
  */
 export type ForeignPlugins = ForeignTools &
   OwnersWays & {
+    readonly hooks: ToolHooks
     /** Looks at the folder and goes on looking. Resolves when what is there has been tried. */
     start(): Promise<void>
     list(): ListedPlugin[]
@@ -61,6 +65,7 @@ export function createForeignPlugins(options: ForeignPluginsOptions): ForeignPlu
     ...consent.trusted().map((project) => ({ folder: pluginsOfProject(project), project })),
   ]
   let watching: PluginWatch | undefined
+  let looked = false
   let pruning: NodeJS.Timeout | undefined
   const copies = openKeptCopies(keptIn(home))
   const logs = createPluginLogs(home)
@@ -75,6 +80,7 @@ export function createForeignPlugins(options: ForeignPluginsOptions): ForeignPlu
       const fault = (error: unknown): void => log.error('the plugins could not be looked at', error)
       watching = watchPlugins({ roots, look: set.look, fault })
       await set.settled()
+      looked = true
       pruning = pruneCopies(
         copies,
         async () => [...(await set.folders()), ...dev.all().map(({ folder }) => folder)],
@@ -85,7 +91,9 @@ export function createForeignPlugins(options: ForeignPluginsOptions): ForeignPlu
       all: () => [...dev.all(), ...installed()],
       told: (plugin, tool) => dev.telling(plugin, notingTool(tool, plugin, logs)),
     }),
-    list: () => [...installed().map(toListedPlugin), ...dev.listed()],
+    // Of a plugin under development no hook is called: it would judge calls before its owner had installed it.
+    hooks: createToolHooks({ plugins: set.all, settled: set.settled, consent, log }),
+    list: () => [...installed().map(toListedPlugin), ...dev.listed(), ...(looked ? missingGuards(set, consent) : [])],
     check: checkPlugin,
     dev,
     logs,

@@ -1,4 +1,4 @@
-import type { Plugin, Tool } from '@codegen/kit'
+import type { Tool } from '@codegen/kit'
 import type { JsonSchema, ToolAnnotations, ToolDefinition } from '@codegen/protocol/tool'
 import { builtInTools } from '@codegen/protocol/built-in'
 import { Failure } from '@codegen/protocol/failure'
@@ -12,8 +12,8 @@ export type LoadedTool = { readonly tool: Tool; readonly source: string; readonl
 /** A tool as it is listed. */
 export type ListedTool = { name: string; description: string; annotations: ToolAnnotations; source: string }
 
-/** A built-in plugin and how to load it. Loading does nothing but importing. */
-export type BuiltInPlugin = { readonly name: string; load(): Promise<{ default: Plugin }> }
+/** A built-in plugin and how to load it. Loading does nothing but importing. What comes with codegend has no hooks. */
+export type BuiltInPlugin = { readonly name: string; load(): Promise<{ default: { readonly tools: readonly Tool[] } }> }
 
 /** The tools of plugins that do not come with codegend. They come and go. */
 export type ForeignTools = {

@@ -3,10 +3,12 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Failure } from '@codegen/protocol/failure'
 import type { Log } from '#log'
+import { limits } from '#limits'
 import { toRunnerProgram } from '#plugin-process/runner-process'
 import { describePlugin } from './describe-plugin.ts'
 import { parseManifest } from '#plugin-process/manifest'
-import type { Manifest } from '#plugin-process/manifest'
+import type { HookedTools, Manifest } from '#plugin-process/manifest'
+import type { HookName } from '#plugin-process/runner-messages'
 import type { PluginConsent } from './plugin-consent.ts'
 import type { PluginLogs } from './plugin-logs.ts'
 import type { KeptCopies } from './kept-copies.ts'
@@ -43,6 +45,10 @@ export type InstalledPlugin = {
   state: PluginState
   /** Why the newest version does not serve. */
   problem: string | undefined
+  /** What was late when it was tried, and how often. */
+  late: { readonly stamp: string; readonly tries: number } | undefined
+  /** What is wrong with the hooks of the version that serves, or went wrong in one last. */
+  hookFault: string | undefined
   serving: PluginVersion | undefined
 }
 
@@ -59,12 +65,24 @@ export async function tryPlugin(plugin: InstalledPlugin, look: FolderLook, parts
   } catch (error) {
     const refused = error instanceof Failure && error.code === 'plugin.refused'
     settle(plugin, refused ? 'refused' : 'broken', toSentence(error))
+    if (error instanceof Failure && error.retryAfterMs !== undefined) tryAgain(plugin, look.stamp, error.retryAfterMs)
     parts.log.warn('a plugin was not loaded', { plugin: plugin.folder, reason: plugin.problem })
   }
   if (plugin.serving === undefined && (plugin.state === 'asks' || plugin.state === 'broken'))
     await serveLastGood(plugin, parts).catch((error: unknown) => {
       parts.log.warn('the last good version cannot be served', { plugin: plugin.folder, reason: toSentence(error) })
     })
+}
+
+/** What was late may only have met a busy machine: a later look finds it as if it had changed. */
+function tryAgain(plugin: InstalledPlugin, stamp: string, afterMs: number): void {
+  const tries = plugin.late?.stamp === stamp ? plugin.late.tries + 1 : 1
+  plugin.late = { stamp, tries }
+  if (tries >= limits.pluginLateTriesMax) return
+  const forget = (): void => {
+    if (plugin.stamp === stamp && plugin.state === 'broken') plugin.stamp = undefined
+  }
+  setTimeout(forget, afterMs * 2 ** (tries - 1)).unref()
 }
 
 /** Offers nothing of it any more. Its calls are finished. */
@@ -142,11 +160,9 @@ async function serve(plugin: InstalledPlugin, { manifest, copy }: Version, parts
     // Its author knows his files by their names in his own folder.
     printed: (text) => parts.logs.printed(manifest.name, text.replaceAll(new RegExp(`(file://)?${folder}/`, 'g'), '')),
   })
-  const { tools, running } = await describePlugin(program)
-  const conflict = parts.conflictOf(
-    plugin,
-    tools.map(({ name }) => name),
-  )
+  const { tools, hooks, running } = await describePlugin(program)
+  const names = tools.map(({ name }) => name)
+  const conflict = whyHooksAreMissing(manifest, hooks) ?? parts.conflictOf(plugin, names)
   if (conflict) {
     running?.end()
     throw new Failure('plugin.broken', conflict)
@@ -156,7 +172,9 @@ async function serve(plugin: InstalledPlugin, { manifest, copy }: Version, parts
     withdraw(plugin, parts)
   }
   const before = plugin.serving
-  plugin.serving = openVersion({ program, digest, tools, first: running, gaveUp, log })
+  const { hooks: asked } = manifest.permissions
+  plugin.serving = openVersion({ program, digest, tools, hooks: asked, first: running, gaveUp, log })
+  plugin.hookFault = whyHooksAreNotCalled(manifest, hooks)
   before?.stop()
   await parts.copies
     .noteGood(plugin.folder, digest)
@@ -164,6 +182,27 @@ async function serve(plugin: InstalledPlugin, { manifest, copy }: Version, parts
   log.info('a plugin serves', { plugin: manifest.name, version: manifest.version, digest })
   parts.changed()
 }
+
+/** A guard that is not there guards nothing, so a version without it does not take the place of one with it. */
+function whyHooksAreMissing({ permissions: { hooks } }: Manifest, exported: readonly HookName[]): string | undefined {
+  const missing = hookNames.filter(([kind, name]) => hooks[kind].length > 0 && !exported.includes(name))
+  const [first] = missing
+  return first && `package.json asks for "hooks": { "${first[0]}": [...] }, and the plugin exports no ${first[1]}.`
+}
+
+function whyHooksAreNotCalled({ permissions: { hooks } }: Manifest, exported: readonly HookName[]): string | undefined {
+  const unasked = hookNames.filter(([kind, name]) => hooks[kind].length === 0 && exported.includes(name))
+  const [first] = unasked
+  return (
+    first &&
+    `It exports ${first[1]}, which is not called: package.json does not ask for "hooks": { "${first[0]}": ["*"] }.`
+  )
+}
+
+const hookNames = [
+  ['before', 'beforeTool'],
+  ['after', 'afterTool'],
+] as const satisfies readonly (readonly [keyof HookedTools, HookName])[]
 
 /** What a project's plugin keeps is not what the owner's own of that name does. */
 function toDataName(name: string, { project }: PluginRoot): string {

@@ -1,4 +1,5 @@
 import type { InstalledPlugin, PluginState } from './installed-plugin.ts'
+import type { Guard } from './plugin-consent.ts'
 import type { PluginPermissions } from '#plugin-process/manifest'
 
 /** A plugin as its owner is shown it. */
@@ -17,15 +18,34 @@ export type ListedPlugin = {
   dev?: boolean
 }
 
-export function toListedPlugin({ root, folder, manifest, state, problem, serving }: InstalledPlugin): ListedPlugin {
+export function toListedPlugin(plugin: InstalledPlugin): ListedPlugin {
+  const { root, folder, manifest, state, serving } = plugin
+  const problem = [plugin.problem, plugin.hookFault].filter(Boolean).join(' ')
   return {
     name: manifest?.name ?? folder.slice(folder.lastIndexOf('/') + 1),
     version: manifest?.version ?? '',
     folder,
     state,
-    permissions: manifest?.permissions ?? { read: [], write: [], exec: false, net: [], env: [] },
+    permissions: manifest?.permissions ?? askedForNothing,
     tools: (serving?.tools ?? []).map(({ name }) => name),
     ...(root.project === undefined ? {} : { project: root.project }),
-    ...(problem === undefined ? {} : { problem }),
+    ...(problem === '' ? {} : { problem }),
   }
+}
+
+/** A plugin that its owner allowed to see calls before they run, and whose folder is gone. */
+export function toMissingGuard({ name, project, tools }: Guard): ListedPlugin {
+  const problem = `It is gone. It was allowed to see calls first, so these are refused until it is back, or: codegen plugins disable ${name}`
+  const permissions = { ...askedForNothing, hooks: { before: [...tools], after: [] } }
+  const where = project === undefined ? {} : { project }
+  return { name, version: '', folder: '', state: 'refused', permissions, tools: [], ...where, problem }
+}
+
+const askedForNothing: ListedPlugin['permissions'] = {
+  read: [],
+  write: [],
+  exec: false,
+  net: [],
+  env: [],
+  hooks: { before: [], after: [] },
 }

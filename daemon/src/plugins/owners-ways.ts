@@ -8,6 +8,7 @@ import { dataFolder } from './installed-plugin.ts'
 import type { InstalledPlugin } from './installed-plugin.ts'
 import { toListedPlugin } from './listed-plugin.ts'
 import type { ListedPlugin } from './listed-plugin.ts'
+import { missingGuards } from './missing-guards.ts'
 import type { PluginConsent } from './plugin-consent.ts'
 import type { PluginLogs } from './plugin-logs.ts'
 import { isOfferedIn } from './plugin-root.ts'
@@ -74,6 +75,13 @@ export function toOwnersWays({ set, consent, logs, home }: OwnersParts): OwnersW
       return retryOne(plugin)
     },
     async disable(name, cwd) {
+      const isHere = (guard: ListedPlugin): boolean =>
+        guard.name === name && (guard.project === undefined || (cwd !== undefined && isOfferedIn(guard.project, cwd)))
+      const missing = missingGuards(set, consent).find(isHere)
+      if (missing) {
+        consent.setDisabled(name, missing, true)
+        return { ...missing, state: 'disabled' }
+      }
       const plugin = named(name, cwd)
       consent.setDisabled(name, plugin.root, true)
       return retryOne(plugin)

@@ -6,7 +6,7 @@ import { Type } from 'typebox'
 import { Compile } from 'typebox/compile'
 import { limits } from '#limits'
 
-const validator = Compile(Type.Array(ToolDefinition, { minItems: 1, maxItems: limits.pluginToolsMax }))
+const validator = Compile(Type.Array(ToolDefinition, { maxItems: limits.pluginToolsMax }))
 const builtInNames = new Set<string>(builtInTools.map(({ name }) => name))
 
 /** Reads what a plugin says its tools are. Fails with plugin.broken, naming the tool and what is wrong with it. */

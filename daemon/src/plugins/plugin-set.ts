@@ -110,7 +110,17 @@ function findConflict(
 }
 
 function newPlugin(root: PluginRoot, folder: string): InstalledPlugin {
-  return { root, folder, stamp: undefined, manifest: undefined, state: 'asks', problem: undefined, serving: undefined }
+  return {
+    root,
+    folder,
+    stamp: undefined,
+    manifest: undefined,
+    state: 'asks',
+    problem: undefined,
+    late: undefined,
+    hookFault: undefined,
+    serving: undefined,
+  }
 }
 
 async function placesBelow(roots: readonly PluginRoot[]): Promise<PluginPlace[]> {

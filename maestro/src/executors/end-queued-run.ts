@@ -1,4 +1,4 @@
-import { EventOutlet } from '#runs/event-outlet'
+import { publishFacts } from '#runs/event-outlet'
 import { unshown } from '#runs/log-entry'
 import type { LogEntry } from '#runs/log-entry'
 import type { Ending, EventBus } from '#runs/ports'
@@ -17,9 +17,8 @@ export async function endQueuedRun(
   const error = ending.error?.message.replaceAll('\0', '') ?? null
   const end = { status: ending.status, turns: 0, inputTokens: 0, outputTokens: 0, error, finished: true }
   if (!(await ports.store.endQueued(start, entries, end))) return false
-  const outlet = new EventOutlet(ports.bus, start, { position: start.length, k: 0 })
-  outlet.hold()
-  outlet.facts(entries.map((entry, index) => ({ ...entry, position: start.length + index + 1 })))
+  const saved = entries.map((entry, index) => ({ ...entry, position: start.length + index + 1 }))
+  publishFacts(ports.bus, start, saved)
   return true
 }
 

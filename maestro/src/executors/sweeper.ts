@@ -1,5 +1,5 @@
 import { limits } from '#limits'
-import { EventOutlet } from '#runs/event-outlet'
+import { publishFacts } from '#runs/event-outlet'
 import { unshown } from '#runs/log-entry'
 import type { SavedEntry } from '#runs/log-entry'
 import type { BrainPorts } from '#runs/ports'
@@ -64,9 +64,7 @@ async function sweepRuns(ports: SweeperPorts, unreadable: Set<string>): Promise<
 
 function announce({ brain, presence }: SweeperPorts, { entry, ...key }: EndedRun): void {
   brain.observer.runAbandoned('failed')
-  const outlet = new EventOutlet(brain.bus, key, { position: entry.position - 1, k: 0 })
-  outlet.hold()
-  outlet.facts([entry])
+  publishFacts(brain.bus, key, [entry])
   // A replica that holds it parked tells its executor.
   presence.wake(key)
 }

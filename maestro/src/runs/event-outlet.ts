@@ -38,10 +38,7 @@ export class EventOutlet {
     if (final) {
       this.#position = final.position
       this.#k = 0
-      this.#bus.publish(
-        this.#key,
-        entries.map((entry) => toEvent({ position: entry.position, k: 0 }, entry.fact)),
-      )
+      publishFacts(this.#bus, this.#key, entries)
     }
     this.#holds -= 1
     this.flush()
@@ -78,6 +75,15 @@ export class EventOutlet {
     this.#pending = []
     this.#bus.publish(this.#key, events)
   }
+}
+
+/** Publishes facts that are on record, of a run that nobody works on and that has no decorations to hold back. */
+export function publishFacts(bus: EventBus, key: RunKey, entries: readonly SavedEntry[]): void {
+  bus.publish(key, entries.map(toFactEvent))
+}
+
+function toFactEvent({ position, fact }: SavedEntry): PublishedEvent {
+  return toEvent({ position, k: 0 }, fact)
 }
 
 function toEvent(at: PublishedEvent['at'], frame: { type: string; payload: object }): PublishedEvent {

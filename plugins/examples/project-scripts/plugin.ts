@@ -59,7 +59,7 @@ async function run(command: string, cwd: string, context: ToolContext) {
   const structured = { command, ...result.end, duration_ms: result.durationMs }
   return isGood
     ? { text: text || 'It printed nothing.', structured }
-    : { text: `${text}\n${endInWords(result)}`, structured, isError: true }
+    : { text: `${endInWords(result)}\n${text}`, structured, isError: true }
 }
 
 function endInWords({ end }: SpawnResult): string {

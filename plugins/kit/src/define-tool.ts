@@ -1,5 +1,6 @@
 import type { ToolDefinition } from './tool-definition.ts'
 import type { ToolContext, ToolReturn } from './context.ts'
+import type { Hooks } from './hooks.ts'
 
 /** A tool that can run: its definition and its functions. */
 export type Tool = ToolDefinition & {
@@ -21,8 +22,8 @@ export type CallTouches = {
 /** The whole of what a call is about to do: a command line, a diff or an address. */
 export type ToolPreview = { command?: string; diff?: string; url?: string }
 
-/** What a plugin's module exports as its default. Importing it does nothing. */
-export type Plugin = { readonly tools: readonly Tool[] }
+/** What a plugin's module exports as its default: tools, hooks, or both. Importing it does nothing. */
+export type Plugin = Hooks & { readonly tools?: readonly Tool[] }
 
 /**
  * Ties a definition to the function that runs it. `parameters` were checked against the definition's schema before `run` is called; a thrown
@@ -40,7 +41,7 @@ export function defineTool<Parameters extends Readonly<Record<string, unknown>>>
   return { ...definition, parameters: { ...definition.parameters }, run, ...before }
 }
 
-/** Names the tools of a plugin. */
-export function definePlugin(tools: readonly Tool[]): Plugin {
-  return { tools }
+/** Names the tools of a plugin, and its hooks. */
+export function definePlugin(tools: readonly Tool[], hooks: Hooks = {}): Plugin & { readonly tools: readonly Tool[] } {
+  return { ...hooks, tools }
 }

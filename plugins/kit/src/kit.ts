@@ -1,6 +1,7 @@
 export { toBytes, toCount, toDigits } from './counts.ts'
 export { definePlugin, defineTool } from './define-tool.ts'
 export type { CallTouches, Plugin, Tool, ToolPreview } from './define-tool.ts'
+export type { AfterAnswer, BeforeAnswer, HookedCall, HookedResult, Hooks } from './hooks.ts'
 export { compareWithLastSeen } from './last-seen.ts'
 export { limits } from './limits.ts'
 export { lineEndsOf, linesOf, withLineEnds, withPlainLineEnds } from './line-ends.ts'

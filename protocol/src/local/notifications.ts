@@ -33,6 +33,9 @@ export const PluginDevNewsNotification = {
 /** daemon -> client: a piece of a tool call's output. */
 export const ToolOutputNotification = { method: 'tools/output', parameters: ToolOutput } as const
 
+/** daemon -> client: `tools/list` answers otherwise than it did. */
+export const ToolsChangedNotification = { method: 'tools/changed', parameters: Type.Object({}) } as const
+
 /** Either way: the request with this id need not be answered any more; it is answered with client.cancelled. */
 export const CancelRequestNotification = {
   method: '$/cancelRequest',

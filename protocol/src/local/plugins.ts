@@ -5,11 +5,19 @@ import { method } from './method.ts'
 
 const words = Type.Array(Type.String())
 
-const permissions = Type.Object({ read: words, write: words, exec: Type.Boolean(), net: words, env: words })
+const permissions = Type.Object({
+  read: words,
+  write: words,
+  exec: Type.Boolean(),
+  net: words,
+  env: words,
+  hooks: Type.Object({ before: words, after: words }),
+})
 
 /**
  * A folder in `plugins/`. `state`: `serves`, or why its newest version does not: `asks` (its owner has not allowed what it asks for), `disabled`, `refused`, `broken`, or `off`
- * (it crashed too often). `problem` says what is wrong, with the line where there is one. `tools` are offered now, by the last good version.
+ * (it crashed too often). `problem` says what is wrong, with the line where there is one. `tools` are offered now, by the last good version. `hooks`: whose calls it sees before they
+ * run, and after; `*` is every tool.
  */
 const Plugin = Type.Object({
   name: Type.String(),
