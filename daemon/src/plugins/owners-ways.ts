@@ -1,10 +1,8 @@
-import { rm, rmdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { Failure } from '@codegen/protocol/failure'
 import { limits } from '#limits'
 import { findProject } from './find-project.ts'
-import { dataFolder } from './installed-plugin.ts'
 import type { InstalledPlugin } from './installed-plugin.ts'
 import { toListedPlugin } from './listed-plugin.ts'
 import type { ListedPlugin } from './listed-plugin.ts'
@@ -13,6 +11,8 @@ import type { PluginConsent } from './plugin-consent.ts'
 import type { PluginLogs } from './plugin-logs.ts'
 import { isOfferedIn } from './plugin-root.ts'
 import type { PluginSet } from './plugin-set.ts'
+import { removePlugin } from './remove-plugin.ts'
+import type { RemovedPlugin } from './remove-plugin.ts'
 
 /**
  * What the owner may do. What names a plugin resolves when it has been tried and fails with plugin.unknown; of two of one name it is the one of the project that `cwd`
@@ -26,7 +26,7 @@ export type OwnersWays = {
   /** Tries every plugin anew, the ones that crashed too often as well. */
   reload(): Promise<ListedPlugin[]>
   /** Takes its folder away, what was allowed to it, and its log; what it kept for itself only `withData`. Fails with plugin.refused for one that lies elsewhere. */
-  remove(name: string, withData: boolean): Promise<{ folder: string; data_folder?: string }>
+  remove(name: string, withData: boolean): Promise<RemovedPlugin>
   /** Lets the project that `cwd` lies in bring plugins of its own: all that lie there, tried. Each still needs its yes. Fails with plugin.unknown where it brings none. */
   trust(cwd: string): Promise<{ project: string; plugins: ListedPlugin[] }>
   /** Offers nothing of the project that `cwd` lies in any more. Fails with plugin.unknown where none is trusted. */
@@ -90,20 +90,7 @@ export function toOwnersWays({ set, consent, logs, home }: OwnersParts): OwnersW
       await retry(set.all())
       return set.all().map(toListedPlugin)
     },
-    async remove(name, withData) {
-      const { folder, root } = named(name)
-      if (root.folder !== join(home, 'plugins'))
-        throw new Failure('plugin.refused', `The plugin ${name} lies in ${folder}; take it away there.`)
-      const data = dataFolder(home, name, root)
-      await rm(folder, { recursive: true, force: true })
-      consent.forget(name, root)
-      await set.settled()
-      if (withData) await rm(data, { recursive: true, force: true })
-      // One in which nothing is.
-      else await rmdir(data).catch(() => undefined)
-      logs.forget(name)
-      return { folder, ...(withData ? { data_folder: data } : {}) }
-    },
+    remove: async (name, withData) => removePlugin(named(name), withData, { set, consent, logs, home }),
     ...toProjectWays({ set, consent, home }),
   }
 }
