@@ -11,11 +11,12 @@ export const addPlugin: Command = {
   ],
   options: [yes],
   details: [
-    'codegen plugins add ./weather                                   a folder: a copy of it, without .git',
-    'codegen plugins add https://git.example/weather.git#v1.2        git: a branch, a tag or a commit after #; git@ and file:// too',
-    'codegen plugins add weather@1.2.0                               an npm package',
-    'Nothing of it runs while it is fetched: no install scripts, no hooks. What it asks for is shown before you say yes, and on an',
-    'update what has changed in that. What was fetched is written down with its hash in plugins.lock.json.',
+    'codegen plugins add ./weather                              a folder: a copy, without .git',
+    'codegen plugins add https://git.example/weather.git#v1.2   git: a branch, tag or commit after #',
+    'codegen plugins add weather@1.2.0                          an npm package',
+    'Nothing of it runs while it is fetched: no install scripts, no hooks. What it asks for is shown',
+    'before you say yes, and on an update what has changed in that. What was fetched is written down',
+    'with its hash in plugins.lock.json.',
   ],
   async run({ words: [source = ''], has, terminal }) {
     const { author } = await import('#author/author')
