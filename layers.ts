@@ -28,14 +28,15 @@ export const layers: Readonly<Record<string, Layer>> = {
       link: ['calls'],
       local: ['calls', 'plugins', 'link'],
       calls: ['plugins', 'journal'],
-      plugins: ['hands', 'plugin-process'],
-      'plugin-process': ['hands'],
+      plugins: ['hands', 'plugin-process', 'sandbox'],
+      'plugin-process': ['hands', 'sandbox'],
+      sandbox: [],
       hands: [],
       journal: [],
       maestro: [],
       opentelemetry: ['calls', 'link'],
       service: [],
-      doctor: ['link', 'service'],
+      doctor: ['link', 'sandbox', 'service'],
     },
     // A library of a technology stays in the folder of that technology.
     libraries: {

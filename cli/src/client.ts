@@ -41,7 +41,7 @@ export type Client = {
   /** What there is for whoever works in `cwd`. */
   listTools(cwd: string): Promise<Result<'tools/list'>['tools']>
   listPlugins(cwd: string): Promise<Result<'plugins/list'>>
-  allowPlugin(name: string, cwd: string): Promise<Plugin>
+  allowPlugin(name: string, options: { cwd: string; unconfined?: boolean }): Promise<Plugin>
   enablePlugin(name: string, cwd: string): Promise<Plugin>
   disablePlugin(name: string, cwd: string): Promise<Plugin>
   trustProject(cwd: string): Promise<Result<'plugins/trust'>>
@@ -53,7 +53,7 @@ export type Client = {
   tailPluginLog(parameters: Parameters<'plugins/logs'>): Promise<Result<'plugins/logs'>['lines']>
   /** Serves a folder until this client leaves. */
   developPlugin(folder: string): Promise<Plugin>
-  allowDeveloped(permissions: Plugin['permissions']): Promise<Plugin>
+  allowDeveloped(asked: Pick<Plugin, 'permissions' | 'command'>): Promise<Plugin>
   /** Resolves when the connection has ended, from whichever side. */
   readonly closed: Promise<Failure>
   close(): void
@@ -141,7 +141,7 @@ function toMethods(peer: Peer<DaemonMethods>, introduced: Promise<unknown>): Omi
     shutdown: () => peer.request('daemon/shutdown', {}),
     callTool: (parameters, signal) => ask('tools/call', parameters, { timeoutMs: Infinity, signal }),
     listPlugins: (cwd) => ask('plugins/list', { cwd }),
-    allowPlugin: async (name, cwd) => (await ask('plugins/allow', { name, cwd })).plugin,
+    allowPlugin: async (name, options) => (await ask('plugins/allow', { name, ...options })).plugin,
     enablePlugin: async (name, cwd) => (await ask('plugins/enable', { name, cwd })).plugin,
     disablePlugin: async (name, cwd) => (await ask('plugins/disable', { name, cwd })).plugin,
     trustProject: (cwd) => ask('plugins/trust', { cwd }),
@@ -152,7 +152,7 @@ function toMethods(peer: Peer<DaemonMethods>, introduced: Promise<unknown>): Omi
     removePlugin: (name, withData) => ask('plugins/remove', { name, with_data: withData }),
     tailPluginLog: async (parameters) => (await ask('plugins/logs', parameters)).lines,
     developPlugin: async (folder) => (await ask('plugins/dev', { folder })).plugin,
-    allowDeveloped: async (permissions) => (await ask('plugins/dev-allow', { permissions })).plugin,
+    allowDeveloped: async (asked) => (await ask('plugins/dev-allow', asked)).plugin,
   }
 }
 

@@ -82,7 +82,7 @@ export function composeCalls(options: CallsSideOptions): CallsSide {
   const { config, home, server, reports, sinks, traces, log } = options
   const journal = openJournal({ path: journalPath(home, server), bootId: readBootId(), isAlive: isProcessAlive, log })
   const groups = journaledGroups(createProcessGroups(), journal, log)
-  const plugins = createForeignPlugins({ ...options, otherRoots: checkoutRoots(), environment: config.environment })
+  const plugins = openPlugins(options)
   const host = createPluginHost(builtInPlugins, plugins)
   const environment = toCommandEnvironment(config.environment, config.commandEnvironment)
   const contexts = createCallContexts({
@@ -137,6 +137,11 @@ export function composeCalls(options: CallsSideOptions): CallsSide {
     },
     close: journal.close,
   }
+}
+
+function openPlugins(options: CallsSideOptions): ForeignPlugins {
+  const { environment, requirePluginSandbox: requireSandbox } = options.config
+  return createForeignPlugins({ ...options, otherRoots: checkoutRoots(), environment, requireSandbox })
 }
 
 function toLeftBehind(home: string): LeftBehind {

@@ -48,6 +48,7 @@ test('every key of the file is read, and the environment wins', (t) => {
     remoteApprovals: true,
     env: ['JIRA_URL'],
     allowedHosts: ['wiki.local'],
+    requirePluginSandbox: true,
     model: { base_url: 'http://localhost:11434/v1', model: 'small', api_key_file: 'key' },
   })
   writeFileSync(join(home, 'token'), 'from-file\n')
@@ -62,6 +63,7 @@ test('every key of the file is read, and the environment wins', (t) => {
     remoteApprovals: true,
     commandEnvironment: ['JIRA_URL'],
     allowedHosts: ['wiki.local'],
+    requirePluginSandbox: true,
     maestroEnvironment: {
       OPENAI_BASE_URL: 'http://localhost:11434/v1',
       CODEGEN_MODEL: 'small',

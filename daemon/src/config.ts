@@ -27,6 +27,8 @@ export type Config = {
   readonly commandEnvironment: readonly string[]
   /** Hosts tools may reach although their addresses are not public. */
   readonly allowedHosts: readonly string[]
+  /** Whether no plugin is started where there is no sandbox. */
+  readonly requirePluginSandbox: boolean
   /** Where spans are sent; undefined: there are none. */
   readonly tracesUrl: string | undefined
   /** What codegend itself was started with. */
@@ -53,6 +55,7 @@ export function loadConfig(environment: Environment): Config {
     remoteApprovals: file.remoteApprovals ?? false,
     commandEnvironment: file.env ?? [],
     allowedHosts: file.allowedHosts ?? [],
+    requirePluginSandbox: file.requirePluginSandbox ?? false,
     maestroEnvironment: withModel(environment, file.model ?? {}, home),
   }
 }
@@ -71,6 +74,7 @@ type ConfigFile = {
   remoteApprovals?: boolean
   env?: readonly string[]
   allowedHosts?: readonly string[]
+  requirePluginSandbox?: boolean
   model?: ModelConfig
 }
 type ModelConfig = { base_url?: string; model?: string; api_key_file?: string }
@@ -86,7 +90,16 @@ function toHome(environment: Environment): string {
   throw invalid('HOME is not set, so there is no place for state. Set HOME, or CODEGEN_HOME to a folder of your own.')
 }
 
-const keysKnown = ['maestro_url', 'token_file', 'remoteRoots', 'remoteApprovals', 'env', 'allowedHosts', 'model']
+const keysKnown = [
+  'maestro_url',
+  'token_file',
+  'remoteRoots',
+  'remoteApprovals',
+  'env',
+  'allowedHosts',
+  'requirePluginSandbox',
+  'model',
+]
 
 function readConfigFile(path: string): ConfigFile {
   const text = readIfThere(path)
@@ -104,6 +117,7 @@ function readConfigFile(path: string): ConfigFile {
     ...optional('remoteApprovals', flagAt(keys, 'remoteApprovals', path)),
     ...optional('env', listAt(keys, 'env', path)),
     ...optional('allowedHosts', listAt(keys, 'allowedHosts', path)),
+    ...optional('requirePluginSandbox', flagAt(keys, 'requirePluginSandbox', path)),
     model: {
       ...optional('base_url', textAt(model, 'base_url', path)),
       ...optional('model', textAt(model, 'model', path)),

@@ -65,8 +65,12 @@ function processesOf({ home }: Place, name: string): string[] {
       return ''
     }
   }
-  return readdirSync('/proc').filter((pid) => /^\d+$/.test(pid) && commandOf(pid).includes(join(home, 'data', name)))
+  const isOne = (command: string): boolean => command.includes(join(home, 'data', name)) && !isSandbox(command)
+  return readdirSync('/proc').filter((pid) => /^\d+$/.test(pid) && isOne(commandOf(pid)))
 }
+
+/** What is around a process repeats its words. */
+const isSandbox = (command: string): boolean => /^[^\0]*\/bwrap\0/.test(command)
 
 async function list(client: TestClient) {
   return (await client.request('plugins/list', {})).plugins

@@ -224,8 +224,23 @@ export const limits = {
   pluginCrashesMax: 3,
   pluginCrashWindowMs: 60_000,
   pluginRestartMs: 250,
-  /** Megabytes of a plugin's heap. */
+  /**
+   * Megabytes of a plugin's memory: of the heap of a module; of everything its processes hold, looked at so often; and what the kernel lets one process have to write to, of which
+   * Node takes 600 before it does anything.
+   */
   pluginMemoryMbMax: 128,
+  pluginResidentMbMax: 512,
+  pluginLookMemoryMs: 250,
+  pluginWritableMbMax: 1_152,
+  /** Processes of a plugin, and their threads. */
+  pluginProcessesMax: 64,
+  pluginThreadsMax: 256,
+  /** Megabytes of one file it writes, of what it keeps in its folder, and of each folder in memory it has in a sandbox; files it keeps; and how often those are counted. */
+  pluginFileMbMax: 1_024,
+  pluginKeptMbMax: 1_024,
+  pluginKeptFilesMax: 20_000,
+  pluginLookKeptMs: 2_000,
+  pluginScratchMbMax: 64,
   /** One line between codegend and a plugin; a file or page that fits into one; and what a plugin may leave unread. */
   pluginLineBytesMax: 16 * 1024 * 1024,
   pluginPieceBytesMax: 8 * 1024 * 1024,

@@ -84,6 +84,8 @@ export async function connectClient(
     },
   })
   socket.on('data', (chunk) => peer.receive(chunk))
+  // A codegend that is killed closes nothing.
+  socket.on('error', () => undefined)
   socket.on('close', () => peer.close(new Failure('client.closed', 'closed')))
   const can_answer_approvals = answer !== undefined
   await peer.request('initialize', { version: '0.1.0', client: { kind: 'codegen' }, can_answer_approvals })

@@ -6,7 +6,7 @@ import { exitCodes } from '#exit-code'
 import type { ExitCode } from '#exit-code'
 import { limits } from '#limits'
 import { pause } from '#ask-again'
-import { permissionWords, renderFact, renderPlugins } from '#render/plugins'
+import { askedWords, renderFact, renderPlugins } from '#render/plugins'
 import type { Terminal } from '#render/terminal'
 import { withClient } from '#with-client'
 import { confirm } from './confirm.ts'
@@ -69,7 +69,7 @@ async function settle(candidate: Candidate, place: Place): Promise<ExitCode> {
   const { client, terminal, lock, home } = place
   const before = await findBefore(checked.name, place)
   tell(candidate, before, terminal)
-  const isKnown = before !== undefined && before.state !== 'asks' && isSame(before.permissions, checked.permissions)
+  const isKnown = before !== undefined && before.state !== 'asks' && isSame(before, checked)
   const answer = isKnown || saysYes ? true : await confirm(terminal, `May ${checked.name} have this?`)
   if (answer === false) {
     terminal.note('nothing was added')
@@ -107,7 +107,7 @@ async function findBefore(name: string, { client, root, lock }: Place): Promise<
 }
 
 function tell({ checked, fetched, shown }: Candidate, before: Plugin | undefined, terminal: Terminal): void {
-  const { name, version, permissions } = checked
+  const { name, version } = checked
   const { colours } = terminal
   const from = before ? `${before.version} -> ${version}` : version
   terminal.print(`${colours.bold(name)} ${from}\n`)
@@ -118,24 +118,27 @@ function tell({ checked, fetched, shown }: Candidate, before: Plugin | undefined
       terminal,
     ),
   )
-  const now = permissionWords(permissions)
+  const now = askedWords(checked)
   if (!before) terminal.print(renderFact('asks for', now.join('; ') || 'nothing', terminal))
-  else if (isSame(before.permissions, permissions))
+  else if (isSame(before, checked))
     terminal.print(renderFact('asks for', `what it asked for before: ${now.join('; ') || 'nothing'}`, terminal))
   else {
-    const earlier = permissionWords(before.permissions)
+    const earlier = askedWords(before)
     for (const words of now)
       terminal.print(renderFact(earlier.includes(words) ? 'as before' : colours.yellow('new'), words, terminal))
     for (const words of earlier) if (!now.includes(words)) terminal.print(renderFact('no more', words, terminal))
   }
 }
 
-function isSame(one: Plugin['permissions'], other: Plugin['permissions']): boolean {
+type Asking = Pick<Plugin, 'permissions' | 'command'>
+
+function isSame(one: Asking, other: Asking): boolean {
   return JSON.stringify(toComparable(one)) === JSON.stringify(toComparable(other))
 }
 
-function toComparable({ read, write, net, env, exec, hooks }: Plugin['permissions']): unknown[] {
-  return [...[read, write, net, env, hooks.before, hooks.after].map((list) => list.toSorted()), exec]
+function toComparable({ permissions, command = [] }: Asking): unknown[] {
+  const { read, write, net, env, exec, hooks } = permissions
+  return [command, ...[read, write, net, env, hooks.before, hooks.after].map((list) => list.toSorted()), exec]
 }
 
 async function putInPlace(name: string, folder: string, { root, scratch }: Place): Promise<void> {
@@ -152,13 +155,14 @@ async function putInPlace(name: string, folder: string, { root, scratch }: Place
 }
 
 /** codegend may not have looked at it yet, or not at the version that was just put there. */
-async function allow(client: Client, { name, permissions }: Checked): Promise<Plugin> {
+async function allow(client: Client, checked: Checked): Promise<Plugin> {
+  const { name } = checked
   for (let tries = 0; ; tries += 1) {
     const known = (await client.listPlugins(process.cwd())).plugins.find(
       (plugin) => plugin.name === name && !plugin.dev,
     )
-    if (known && isSame(known.permissions, permissions)) {
-      const plugin = await client.allowPlugin(name, process.cwd())
+    if (known && isSame(known, checked)) {
+      const plugin = await client.allowPlugin(name, { cwd: process.cwd() })
       if (plugin.state !== 'asks' || tries > limits.pluginLooksMax) return plugin
     }
     if (tries > limits.pluginLooksMax)

@@ -5,7 +5,7 @@ import type { Client, Plugin } from '#client'
 import { connectToDaemon } from '#connect'
 import { exitCodes } from '#exit-code'
 import type { ExitCode } from '#exit-code'
-import { permissionsInWords, renderFact } from '#render/plugins'
+import { askedWords, renderFact } from '#render/plugins'
 import type { Terminal } from '#render/terminal'
 import { toOneLine } from '#render/visible'
 import { confirm } from './confirm.ts'
@@ -61,6 +61,12 @@ async function connect(
   return { client, started: client.developPlugin(folder) }
 }
 
+type Asking = Pick<Plugin, 'permissions' | 'command'>
+
+function toAsking({ permissions, command }: Plugin): Asking {
+  return { permissions, ...(command ? { command } : {}) }
+}
+
 /** Who may do what: what the plugin asked for at the beginning, and what the person said yes to since. */
 type Consent = {
   /** A codegend serves it: it is told what was said so far. */
@@ -70,20 +76,22 @@ type Consent = {
 }
 
 function createConsent({ saysYes, stop }: { readonly saysYes: boolean; stop(): void }, terminal: Terminal): Consent {
-  let allowed: Plugin['permissions'] | undefined
+  let allowed: Asking | undefined
   let refused = ''
   let [hasBegun, isAsking] = [false, false]
 
-  async function ask(client: Client, { name, permissions }: Plugin): Promise<void> {
-    const words = toOneLine(permissionsInWords(permissions), 600)
+  async function ask(client: Client, plugin: Plugin): Promise<void> {
+    const { name } = plugin
+    const asking = toAsking(plugin)
+    const words = toOneLine(askedWords(plugin).join('; ') || 'nothing', 600)
     const question = `${toOneLine(name, 200)} asks for something else now: ${words}. May it?`
     const answer = saysYes || (await confirm(terminal, question))
     if (answer) {
-      allowed = permissions
-      await client.allowDeveloped(permissions)
+      allowed = asking
+      await client.allowDeveloped(asking)
       return
     }
-    refused = JSON.stringify(permissions)
+    refused = JSON.stringify(asking)
     const how = answer === undefined ? 'there is no terminal to ask on; begin anew to say yes' : 'not allowed'
     terminal.note(`${how}: ${words}`)
   }
@@ -95,7 +103,7 @@ function createConsent({ saysYes, stop }: { readonly saysYes: boolean; stop(): v
   }
 
   function askWhereNeeded(client: Client, plugin: Plugin): void {
-    const wanted = JSON.stringify(plugin.permissions)
+    const wanted = JSON.stringify(toAsking(plugin))
     // What was said yes to before is told to the next codegend by `begin`.
     if (plugin.state !== 'asks' || isAsking || wanted === refused || wanted === JSON.stringify(allowed)) return
     isAsking = true
@@ -109,7 +117,7 @@ function createConsent({ saysYes, stop }: { readonly saysYes: boolean; stop(): v
       if (!hasBegun) introduce(plugin, terminal)
       hasBegun = true
       // One that could not be read yet has not said what it asks for.
-      if (plugin.state === 'asks') allowed ??= plugin.permissions
+      if (plugin.state === 'asks') allowed ??= toAsking(plugin)
       if (allowed) client.allowDeveloped(allowed).catch(failed)
       else terminal.print(renderVersion({ kind: 'version', plugin }, terminal))
     },
@@ -120,9 +128,10 @@ function createConsent({ saysYes, stop }: { readonly saysYes: boolean; stop(): v
   }
 }
 
-function introduce({ name, version, folder, permissions, state }: Plugin, terminal: Terminal): void {
+function introduce(plugin: Plugin, terminal: Terminal): void {
+  const { name, version, folder, state } = plugin
   terminal.print(`${terminal.colours.bold(toOneLine(`${name} ${version}`, 200))} in ${toOneLine(folder, 600)}\n`)
-  if (state === 'asks') terminal.print(renderFact('may now', permissionsInWords(permissions), terminal))
+  if (state === 'asks') terminal.print(renderFact('may now', askedWords(plugin).join('; ') || 'nothing', terminal))
   terminal.print(renderFact('ends with', 'Ctrl-C', terminal))
   terminal.flush()
 }

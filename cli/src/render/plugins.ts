@@ -16,12 +16,17 @@ export function renderPlugins(plugins: readonly ShownPlugin[], screen: Screen): 
 }
 
 /** What a plugin asks for, in words. */
-export function permissionsInWords(permissions: Plugin['permissions']): string {
+function permissionsInWords(permissions: Plugin['permissions']): string {
   return permissionWords(permissions).join('; ') || 'asks for nothing'
 }
 
+/** All that a plugin asks for, its command with it where it is a program. */
+export function askedWords({ permissions, command }: Pick<Plugin, 'permissions' | 'command'>): string[] {
+  return [...(command ? [`starts ${command.join(' ')}`] : []), ...permissionWords(permissions)]
+}
+
 /** The same as a list: one entry for each thing a plugin could do. */
-export function permissionWords({ read, write, exec, net, env, hooks }: Plugin['permissions']): string[] {
+function permissionWords({ read, write, exec, net, env, hooks }: Plugin['permissions']): string[] {
   const [judged, seen] = [hooks.before, hooks.after].map((list) => (list.includes('*') ? ['every tool'] : list))
   const seeing = { 'sees and may refuse calls of': judged ?? [], 'sees results of': seen ?? [] }
   const lists = { ...seeing, reads: read, writes: write, reaches: net, 'is told': env }
@@ -29,20 +34,35 @@ export function permissionWords({ read, write, exec, net, env, hooks }: Plugin['
   return [...said, ...(exec ? ['runs commands'] : [])]
 }
 
-function toRow({ name, version, state, tools, permissions, dev, project }: ShownPlugin): string[] {
+function toRow({ name, version, state, tools, permissions, dev, project, containment }: ShownPlugin): string[] {
   return [
     toOneLine(`${name} ${version}`, 64),
     dev ? `${state} (dev)` : state,
     toOneLine(tools.join(', ') || 'no tools', 60),
-    toOneLine(permissionsInWords(permissions), 200) + (project === undefined ? '' : ` (of ${toOneLine(project, 100)})`),
+    toOneLine([permissionsInWords(permissions), ...holds(containment)].join('; '), 200) +
+      (project === undefined ? '' : ` (of ${toOneLine(project, 100)})`),
   ]
 }
 
-function toRemarks({ name, problem, changed_by_hand }: ShownPlugin): string[] {
+function toRemarks({ name, problem, changed_by_hand, ...plugin }: ShownPlugin): string[] {
   const of = toOneLine(name, 64)
   return [
+    ...unheld(plugin).map((sentence) => `${of}: ${sentence}\n`),
     ...(problem === undefined ? [] : [`${of}: ${toOneLine(problem, 600)}\n`]),
     ...(changed_by_hand ? [`${of}: ${changedByHand}\n`] : []),
+  ]
+}
+
+function holds(containment: Plugin['containment']): string[] {
+  if (containment === 'sandbox') return ['in a sandbox']
+  if (containment === 'permissions') return ["no sandbox, Node's permissions alone"]
+  return containment === 'none' ? ['no sandbox, all your rights'] : []
+}
+
+function unheld({ containment, command = [] }: Pick<Plugin, 'containment' | 'command'>): string[] {
+  if (containment !== 'none' || command.length === 0) return []
+  return [
+    `NO SANDBOX HOLDS IT HERE. ${toOneLine(command.join(' '), 200)} runs with all the rights of your account. codegen doctor says why.`,
   ]
 }
 
@@ -50,12 +70,14 @@ const changedByHand = 'its files are not those that were fetched: changed by han
 
 function renderPlugin(plugin: ShownPlugin, screen: Screen): string {
   const { colours } = screen
-  const { name, version, state, tools, permissions, folder, source, changed_by_hand, problem, dev, project } = plugin
+  const { name, version, state, tools, folder, source, changed_by_hand, problem, dev, project } = plugin
   const paint =
     state === 'serves' ? colours.green : state === 'asks' || state === 'disabled' ? colours.yellow : colours.red
   const facts: [string, string][] = [
     ['offers', tools.join(', ') || 'nothing'],
-    ['asks for', permissionWords(permissions).join('; ') || 'nothing'],
+    ['asks for', askedWords(plugin).join('; ') || 'nothing'],
+    ...holds(plugin.containment).map((words) => ['held by', words] satisfies [string, string]),
+    ...unheld(plugin).map((words) => ['beware', words] satisfies [string, string]),
     [dev ? 'in dev' : 'is in', folder],
     ...(project === undefined ? [] : [['for', `those who work in ${project}`] satisfies [string, string]]),
     ...(source === undefined ? [] : [['comes from', source] satisfies [string, string]]),

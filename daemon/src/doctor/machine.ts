@@ -16,7 +16,7 @@ export function machineLooks(environment: Environment): Look[] {
     { name: 'settings', look: () => `${home()}/config.json and the environment are understood` },
     { name: 'folders', look: () => checkFolders(home(), dirname(socketPathOf(environment))) },
     { name: 'disk', look: () => checkDisk(home()) },
-    { name: 'sandbox', look: (signal) => describeSandbox(signal) },
+    { name: 'sandbox', look: () => describeSandbox(environment['PATH']) },
     { name: 'service', look: (signal) => describeService({ home: home(), environment, signal }) },
   ]
 }

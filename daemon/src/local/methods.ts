@@ -39,7 +39,9 @@ const methods: { readonly [Name in MethodName]: (call: Call<Name>) => Result<Nam
   'tools/list': ({ daemon, parameters }) => ({ tools: daemon.tools(parameters.cwd) }),
   'tools/call': callTool,
   'plugins/list': listPlugins,
-  'plugins/allow': async ({ daemon, parameters: { name, cwd } }) => ({ plugin: await daemon.plugins.allow(name, cwd) }),
+  'plugins/allow': async ({ daemon, parameters: { name, ...options } }) => ({
+    plugin: await daemon.plugins.allow(name, options),
+  }),
   'plugins/enable': async ({ daemon, parameters: { name, cwd } }) => ({
     plugin: await daemon.plugins.enable(name, cwd),
   }),

@@ -59,7 +59,7 @@ export type ToolCallWatcher = { begun(generationId: string): void; output(delta:
 /** The plugins in `plugins/`. What names one fails with plugin.unknown, and answers with what became of it. */
 export type Plugins = {
   list(): PluginRow[]
-  allow(name: string, cwd?: string): Promise<PluginRow>
+  allow(name: string, options?: { cwd?: string; unconfined?: boolean }): Promise<PluginRow>
   enable(name: string, cwd?: string): Promise<PluginRow>
   disable(name: string, cwd?: string): Promise<PluginRow>
   reload(): Promise<PluginRow[]>
@@ -85,7 +85,7 @@ export type Plugins = {
 export type PluginInDev = {
   name(): string | undefined
   listed(): PluginRow
-  allow(permissions: PluginRow['permissions']): Promise<PluginRow>
+  allow(permissions: PluginRow['permissions'], command?: readonly string[]): Promise<PluginRow>
   close(): void
 }
 

@@ -10,6 +10,7 @@ const apiVersion = 1
 
 const word = Type.String({ minLength: 1, maxLength: 4_096 })
 const words = Type.Optional(Type.Array(word, { maxItems: 100 }))
+const commandWord = Type.String({ minLength: 1, maxLength: 4_096, pattern: '^[^\\u0000]*$' })
 
 /** Tools by name, or `*` for all of them. */
 const toolNames = Type.Optional(
@@ -29,7 +30,12 @@ const Permissions = Type.Object({
 const PackageFile = Type.Object({
   name: Type.String({ maxLength: 214, pattern: '^(@[a-z0-9~-][a-z0-9._~-]*/)?[a-z0-9~-][a-z0-9._~-]*$' }),
   version: Type.Optional(Type.String({ maxLength: 100 })),
-  codegen: Type.Object({ api: Type.Integer(), main: word, permissions: Type.Optional(Permissions) }),
+  codegen: Type.Object({
+    api: Type.Integer(),
+    main: Type.Optional(word),
+    command: Type.Optional(Type.Array(commandWord, { minItems: 1, maxItems: 100 })),
+    permissions: Type.Optional(Permissions),
+  }),
 })
 
 const packageFile = Compile(PackageFile)
@@ -39,13 +45,23 @@ export type PluginPermissions = Required<Omit<Static<typeof Permissions>, 'hooks
 /** Whose calls a plugin is told of, before they run and after. */
 export type HookedTools = { before: string[]; after: string[] }
 
-/** What a plugin's package.json says of it, checked. `main` is relative to its folder and inside it. */
+/** What a plugin's package.json says of it, checked. */
 export type Manifest = {
   readonly name: string
   readonly version: string
-  readonly main: string
+  readonly made: MadeOf
   readonly permissions: PluginPermissions
 }
+
+/** A module's path, relative to the plugin's folder and inside it; or a command that is started in that folder. */
+export type MadeOf =
+  | { readonly kind: 'module'; readonly main: string }
+  | { readonly kind: 'command'; readonly command: readonly string[] }
+
+/**
+ * What holds a plugin's process: a sandbox of the kernel's, for a module with Node's permission model inside it; that model alone; or nothing.
+ */
+export type Containment = 'sandbox' | 'permissions' | 'none'
 
 /** Reads the text of a package.json. Undefined where it is no plugin's; fails with plugin.refused, naming what is wrong. */
 export function parseManifest(text: string): Manifest | undefined {
@@ -63,16 +79,15 @@ export function parseManifest(text: string): Manifest | undefined {
       `The plugin is made for version ${codegen.api} of the plugin interface; this codegend speaks version ${apiVersion}.`,
     )
   }
-  return { name, version, main: parseMain(codegen.main), permissions: parsePermissions(codegen.permissions ?? {}) }
+  return { name, version, made: parseMade(codegen), permissions: parsePermissions(codegen.permissions ?? {}) }
 }
 
-/** What consent is given to: other permissions are another question. */
-export function permissionsDigest(permissions: PluginPermissions): string {
+/** What consent is given to: other permissions are another question, and so are another command and a command that nothing holds. */
+export function consentDigest({ made, permissions }: Manifest, containment: Containment): string {
   const { read, write, exec, net, env, hooks } = permissions
   const sorted = [read, write, net, env, hooks.before, hooks.after].map((list) => list.toSorted())
-  return createHash('sha256')
-    .update(JSON.stringify([exec, sorted]))
-    .digest('hex')
+  const asked = made.kind === 'module' ? [exec, sorted] : [exec, sorted, made.command, containment]
+  return createHash('sha256').update(JSON.stringify(asked)).digest('hex')
 }
 
 function parseJson(text: string): unknown {
@@ -84,11 +99,21 @@ function parseJson(text: string): unknown {
   }
 }
 
-function parseMain(main: string): string {
-  const path = relative('/', resolve('/', main))
-  const leaves = relative('/a', resolve('/a', main)).startsWith('..')
-  if (isAbsolute(main) || leaves || path === '') {
-    throw new Failure('plugin.refused', 'package.json: "codegen.main" must name a file inside the plugin.')
+function parseMade({ main, command }: Static<typeof PackageFile>['codegen']): MadeOf {
+  if (main !== undefined && command === undefined) return { kind: 'module', main: parseInside('main', main) }
+  if (main !== undefined || command === undefined) {
+    throw new Failure('plugin.refused', 'package.json: "codegen" must have "main" or "command", one of the two.')
+  }
+  const [program = '', ...rest] = command
+  const isPath = program.includes('/') && !isAbsolute(program)
+  return { kind: 'command', command: [isPath ? `./${parseInside('command', program)}` : program, ...rest] }
+}
+
+function parseInside(key: string, file: string): string {
+  const path = relative('/', resolve('/', file))
+  const leaves = relative('/a', resolve('/a', file)).startsWith('..')
+  if (isAbsolute(file) || leaves || path === '') {
+    throw new Failure('plugin.refused', `package.json: "codegen.${key}" must name a file inside the plugin.`)
   }
   return path
 }

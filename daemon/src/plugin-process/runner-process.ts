@@ -1,38 +1,21 @@
-import { spawn } from 'node:child_process'
-import type { ChildProcessByStdio } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
-import { once } from 'node:events'
-import { mkdirSync } from 'node:fs'
-import { dirname } from 'node:path'
-import type { Readable, Writable } from 'node:stream'
-import { fileURLToPath } from 'node:url'
 import type { ToolContext } from '@codegen/kit'
 import { Failure } from '@codegen/protocol/failure'
 import { createPeer } from '@codegen/protocol/peer'
 import type { Peer } from '@codegen/protocol/peer'
 import { limits } from '#limits'
+import type { ContainedPlugin } from './command-line.ts'
+import { startContained } from './contained-process.ts'
+import type { ContainedProcess } from './contained-process.ts'
 import { createContextMethods } from './context-methods.ts'
 import type { OpenCall } from './context-methods.ts'
-import type { Manifest } from './manifest.ts'
 import { paceReading } from './pace-reading.ts'
 import type { PluginProcess, PluginProgram, ProcessEnd } from './plugin-process.ts'
 import type { RunnerMethods } from './runner-messages.ts'
 import { parseReturn } from './tool-return.ts'
 
-/** Which plugin to run and where: its kept copy, the folder for what it keeps, and the values it asked for by name. */
-export type RunnerPlugin = {
-  readonly manifest: Manifest
-  readonly folder: string
-  readonly dataDir: string
-  readonly environment: Readonly<Record<string, string>>
-  /** Hears what the process prints on stderr, as it comes. */
-  printed(text: string): void
-}
-
-type Child = ChildProcessByStdio<Writable, Readable, Readable>
-
-/** How a plugin that is a module is started. */
-export function toRunnerProgram(plugin: RunnerPlugin): PluginProgram {
+/** How a plugin is started that is a module, or speaks as the runner of one does. */
+export function toRunnerProgram(plugin: ContainedPlugin): PluginProgram {
   return {
     name: plugin.manifest.name,
     definitionsFile: `${plugin.folder}.json`,
@@ -40,18 +23,17 @@ export function toRunnerProgram(plugin: RunnerPlugin): PluginProgram {
   }
 }
 
-/** Starts a process with nothing of codegend's: no environment, no other files, no children. */
-function startRunnerProcess(plugin: RunnerPlugin): PluginProcess {
+/** Starts a process with nothing of codegend's: no environment, and no more of the machine than its containment lets it have. */
+function startRunnerProcess(plugin: ContainedPlugin): PluginProcess {
   const { manifest } = plugin
   const calls = new Map<string, OpenCall>()
-  const child = startChild(plugin)
-  const complaint = keepComplaint(child.stderr, plugin.printed)
+  const contained = startContained(plugin)
+  const { kill } = contained
   let asked = false
-  const peer = connect(child, calls)
-  const kill = (): boolean => child.kill('SIGKILL')
-  const ended = watchEnd(child).then((how): ProcessEnd => {
-    peer.close(new Failure('tool.failed', `The plugin ${manifest.name} ended (${how}) before it had answered.`))
-    return { asked, how, complaint: complaint() }
+  const peer = connect(contained, calls)
+  const ended = contained.ended.then((end): ProcessEnd => {
+    peer.close(new Failure('tool.failed', `The plugin ${manifest.name} ended (${end.how}) before it had answered.`))
+    return { asked, ...end }
   })
 
   /** One that is given up is a reason to see whether the process is stuck. */
@@ -102,36 +84,7 @@ function startRunnerProcess(plugin: RunnerPlugin): PluginProcess {
   }
 }
 
-function startChild({ manifest, folder, dataDir, environment }: RunnerPlugin): Child {
-  const runner = fileURLToPath(import.meta.resolve('#plugin-runner'))
-  mkdirSync(dataDir, { recursive: true, mode: 0o700 })
-  const { read, write } = manifest.permissions
-  const places = (paths: readonly string[]): string[] => paths.filter((path) => path !== 'workspace')
-  const readable = [installationOf(runner), folder, dataDir, ...places(read), ...places(write)]
-  const options = [
-    ...process.execArgv.filter((option) => option.startsWith('--conditions')),
-    '--permission',
-    ...readable.map((path) => `--allow-fs-read=${path}`),
-    ...[dataDir, ...places(write)].map((path) => `--allow-fs-write=${path}`),
-    `--max-old-space-size=${limits.pluginMemoryMbMax}`,
-    '--no-warnings',
-  ]
-  const main = `${folder}/${manifest.main}`
-  return spawn(process.execPath, [...options, runner, main], {
-    cwd: folder,
-    env: environment,
-    stdio: ['pipe', 'pipe', 'pipe'],
-  })
-}
-
-/** Where CodeGen's own code lies, which the runner is a part of. */
-function installationOf(runner: string): string {
-  const isSource = runner.endsWith('.ts')
-  const daemon = isSource ? dirname(dirname(dirname(runner))) : dirname(dirname(runner))
-  return isSource ? dirname(daemon) : daemon
-}
-
-function connect(child: Child, calls: ReadonlyMap<string, OpenCall>): Peer<RunnerMethods> {
+function connect({ child, kill }: ContainedProcess, calls: ReadonlyMap<string, OpenCall>): Peer<RunnerMethods> {
   const find = (callId: string): OpenCall | undefined => calls.get(callId)
   const findOf = (news: unknown): OpenCall | undefined => {
     const callId = typeof news === 'object' && news !== null && 'call_id' in news ? news.call_id : undefined
@@ -141,9 +94,9 @@ function connect(child: Child, calls: ReadonlyMap<string, OpenCall>): Peer<Runne
     write(line) {
       child.stdin.write(line)
       // It asks and does not read the answers.
-      if (child.stdin.writableLength > limits.pluginUnreadBytesMax) child.kill('SIGKILL')
+      if (child.stdin.writableLength > limits.pluginUnreadBytesMax) kill()
     },
-    close: () => child.kill('SIGKILL'),
+    close: kill,
     timers: { setTimeout, clearTimeout },
     lineBytesMax: limits.pluginLineBytesMax,
     openRequestsMax: limits.pluginOpenRequestsMax,
@@ -164,39 +117,31 @@ function connect(child: Child, calls: ReadonlyMap<string, OpenCall>): Peer<Runne
   return peer
 }
 
-function toPlace(context: ToolContext, { dataDir }: RunnerPlugin) {
+function toPlace(context: ToolContext, { dataDir }: ContainedPlugin) {
   const { cwd, workspaceRoot, toolId, generationId, timeoutMs } = context
   return { cwd, workspaceRoot, toolId, generationId, timeoutMs, dataDir }
 }
 
-async function watchEnd(child: Child): Promise<string> {
-  const refused = once(child, 'error').then(([error]) => `it could not be started: ${String(error)}`)
-  const closed = once(child, 'close').then(([code, signal]) => (signal ? String(signal) : `exit code ${String(code)}`))
-  return Promise.race([refused, closed])
-}
-
-/** The last of what the process says on stderr. */
-function keepComplaint(stderr: Readable, hear: (text: string) => void): () => string {
-  let kept = ''
-  const decoder = new TextDecoder()
-  // Whoever floods us here waits on the pipe too.
-  paceReading(stderr, (bytes) => {
-    const chunk = decoder.decode(bytes, { stream: true })
-    kept = (kept + chunk).slice(-limits.pluginComplaintCharactersMax)
-    hear(chunk)
-  })
-  return () => kept
-}
-
 /** Why a plugin could not describe itself, with the line where it broke. */
-function toBroken(failure: unknown, { manifest, folder }: RunnerPlugin, end: ProcessEnd): Failure {
+function toBroken(failure: unknown, { manifest, folder }: ContainedPlugin, end: ProcessEnd): Failure {
   const late = failure instanceof Failure && failure.code === 'client.timeout'
   const said = end.complaint.replaceAll(`file://${folder}/`, '').replaceAll(`${folder}/`, '')
-  const line = /^((?!node:)\S+:\d+)$/m.exec(said)?.[1] ?? /\(((?!node:)\S+:\d+):\d+\)/.exec(said)?.[1] ?? manifest.main
-  const error = /^(?:\w*Error|Error)\b.*$/m.exec(said)?.[0]
+  const { made } = manifest
+  const program = made.kind === 'module' ? made.main : made.command.join(' ')
+  const line =
+    /^((?!node:)\S+:\d+)$/m.exec(said)?.[1] ??
+    /\(((?!node:)\S+:\d+):\d+\)/.exec(said)?.[1] ??
+    pythonLine(said) ??
+    program
+  const error = /^(?:\w*Error|Error|bwrap:)\b.*$/m.exec(said)?.[0]
   const reason = late ? `it was not ready within ${limits.pluginDescribeMsMax} ms` : (error ?? `it ended (${end.how})`)
   const message = `${line}: ${reason.slice(0, 500)}`
   return new Failure('plugin.broken', message, late ? { retryAfterMs: limits.pluginLateRetryMs } : {})
+}
+
+function pythonLine(said: string): string | undefined {
+  const [, file, line] = /^ *File "(\S+)", line (\d+)/m.exec(said) ?? []
+  return file && `${file}:${line}`
 }
 
 type Output = { chunk: string; stream: 'stdout' | 'stderr' | 'log' | 'progress' }

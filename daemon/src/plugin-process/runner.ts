@@ -12,6 +12,9 @@ const write = process.stdout.write.bind(process.stdout)
 // What a plugin prints is no message of ours.
 process.stdout.write = process.stderr.write.bind(process.stderr)
 
+// A sandbox sets it. What a plugin did not ask for is not there.
+delete process.env['PWD']
+
 // Where this fails the process ends, and Node says on stderr which line it was.
 const loaded: unknown = await import(pathToFileURL(process.argv[2] ?? '').href)
 const { tools, hooks } = toPlugin(loaded)

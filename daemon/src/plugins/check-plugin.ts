@@ -14,8 +14,13 @@ export async function checkPlugin(folder: string): Promise<CheckedPlugin> {
   const text = await readFile(join(folder, 'package.json'), 'utf8').catch(() => '{}')
   const manifest = parseManifest(text)
   if (!manifest) throw new Failure('plugin.refused', 'It is no plugin: it has no package.json with a "codegen" field.')
-  const { name, version, main, permissions } = manifest
-  if (!look.files.includes(main))
-    throw new Failure('plugin.refused', `It has no ${main}, which its package.json names.`)
-  return { name, version, permissions, digest: await digestOf(folder, look.files) }
+  const { name, version, made, permissions } = manifest
+  const [program = ''] = made.kind === 'module' ? [made.main] : made.command
+  // A program without a path is found where codegend finds programs.
+  const isInside = made.kind === 'module' || program.startsWith('./')
+  const file = program.replace(/^\.\//, '')
+  if (isInside && !look.files.includes(file))
+    throw new Failure('plugin.refused', `It has no ${file}, which its package.json names.`)
+  const command = made.kind === 'command' ? { command: [...made.command] } : {}
+  return { name, version, permissions, ...command, digest: await digestOf(folder, look.files) }
 }

@@ -5,8 +5,8 @@ import type { Tool } from '@codegen/kit'
 import { Failure } from '@codegen/protocol/failure'
 import type { PluginDevNews } from '@codegen/protocol/local'
 import { limits } from '#limits'
-import { permissionsDigest } from '#plugin-process/manifest'
-import type { PluginPermissions } from '#plugin-process/manifest'
+import { consentDigest } from '#plugin-process/manifest'
+import type { MadeOf, Manifest, PluginPermissions } from '#plugin-process/manifest'
 import { tellingCalls } from './dev-calls.ts'
 import { tryPlugin, withdraw } from './installed-plugin.ts'
 import type { InstalledPlugin, PluginParts } from './installed-plugin.ts'
@@ -33,8 +33,8 @@ export type DevPlugins = {
 export type DevPlugin = {
   readonly name: () => string | undefined
   listed(): ListedPlugin
-  /** A yes to these permissions: what asks for others waits. */
-  allow(permissions: PluginPermissions): Promise<ListedPlugin>
+  /** A yes to these permissions, and this command of a program: what asks for others waits. Fails with plugin.refused for a program that nothing would hold. */
+  allow(permissions: PluginPermissions, command?: readonly string[]): Promise<ListedPlugin>
   /** Offers nothing of it any more. */
   close(): void
 }
@@ -111,8 +111,12 @@ function openSession({ folder, tell, options, left }: SessionOptions): Session {
     listed,
     settled: watching.settled,
     name: () => plugin.manifest?.name,
-    async allow(permissions) {
-      consent.allowed = permissionsDigest(permissions)
+    async allow(permissions, command) {
+      if (command && plugin.containment === 'none')
+        throw refused(
+          `Nothing would hold ${command.join(' ')} here, so it is not served: codegen doctor says why there is no sandbox.`,
+        )
+      consent.allowed = toAsked(permissions, command ? { kind: 'command', command } : { kind: 'module', main: '' })
       plugin.stamp = undefined
       await watching.settled()
       return listed()
@@ -175,8 +179,8 @@ function createDevConsent(): PluginParts['consent'] & { allowed: string } {
   const never = (): void => undefined
   return {
     allowed: '',
-    isAllowed({ permissions }) {
-      return permissionsDigest(permissions) === this.allowed
+    isAllowed({ permissions, made }, { containment }) {
+      return toAsked(permissions, made) === this.allowed && (made.kind === 'module' || containment !== 'none')
     },
     isDisabled: () => false,
     guardsOf: () => [],
@@ -187,6 +191,12 @@ function createDevConsent(): PluginParts['consent'] & { allowed: string } {
     setTrusted: never,
     forget: never,
   }
+}
+
+/** What a yes is given to, whatever it holds. */
+function toAsked(permissions: PluginPermissions, made: MadeOf): string {
+  const asked: Manifest = { name: '', version: '', made, permissions }
+  return consentDigest(asked, 'sandbox')
 }
 
 /** Tells which version serves, and why the newest one does not; only what is news. */
@@ -208,15 +218,13 @@ function createTeller(plugin: InstalledPlugin, tell: (news: PluginDevNews) => vo
 }
 
 function newPlugin(folder: string): InstalledPlugin {
+  const unknown = { stamp: undefined, manifest: undefined, problem: undefined, late: undefined, hookFault: undefined }
   return {
     root: { folder: dirname(folder) },
     folder,
-    stamp: undefined,
-    manifest: undefined,
+    ...unknown,
+    containment: 'none',
     state: 'asks',
-    problem: undefined,
-    late: undefined,
-    hookFault: undefined,
     serving: undefined,
   }
 }

@@ -50,13 +50,15 @@ export type ForeignPluginsOptions = {
   /** Where they lie beside `plugins/` of `home`. */
   readonly otherRoots: readonly PluginRoot[]
   readonly environment: Readonly<Record<string, string | undefined>>
+  /** Where there is no sandbox no plugin is started. */
+  readonly requireSandbox: boolean
   /** The set of tools that are offered has changed. */
   toolsChanged(): void
   readonly log: Log
 }
 
 export function createForeignPlugins(options: ForeignPluginsOptions): ForeignPlugins {
-  const { home, otherRoots, environment, log } = options
+  const { home, otherRoots, environment, requireSandbox, log } = options
   const root = join(home, 'plugins')
   const consent = openPluginConsent(join(home, 'plugins.json'), log)
   const roots = (): PluginRoot[] => [
@@ -69,7 +71,7 @@ export function createForeignPlugins(options: ForeignPluginsOptions): ForeignPlu
   let pruning: NodeJS.Timeout | undefined
   const copies = openKeptCopies(keptIn(home))
   const logs = createPluginLogs(home)
-  const parts = { home, environment, copies, logs, log, changed: options.toolsChanged }
+  const parts = { home, environment, requireSandbox, copies, logs, log, changed: options.toolsChanged }
   const set = createPluginSet({ ...parts, consent, roots, unsettled: (afterMs) => watching?.lookAgain(afterMs) })
   const dev = createDevPlugins({ ...parts, roots, conflictOf: (...wish) => conflictBeside(set.all(), ...wish) })
   const installed = (): InstalledPlugin[] => besides(dev.all(), set.all())

@@ -1,15 +1,19 @@
 import { createHash } from 'node:crypto'
+import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { Failure } from '@codegen/protocol/failure'
+import { findSocketPath } from '@codegen/protocol/socket-path'
 import type { Log } from '#log'
 import { limits } from '#limits'
 import { toRunnerProgram } from '#plugin-process/runner-process'
 import { describePlugin } from './describe-plugin.ts'
 import { parseManifest } from '#plugin-process/manifest'
-import type { HookedTools, Manifest } from '#plugin-process/manifest'
+import type { Containment, HookedTools, Manifest } from '#plugin-process/manifest'
 import type { HookName } from '#plugin-process/runner-messages'
-import type { PluginConsent } from './plugin-consent.ts'
+import type { Asked, PluginConsent } from './plugin-consent.ts'
+import { findHold, refuseUnheld, refuseWithoutSandbox } from './choose-containment.ts'
+import type { Held } from './choose-containment.ts'
 import type { PluginLogs } from './plugin-logs.ts'
 import type { KeptCopies } from './kept-copies.ts'
 import { keepCopy } from './plugin-folder.ts'
@@ -24,6 +28,8 @@ export type PluginParts = {
   readonly home: string
   /** What plugins may ask for by name. */
   readonly environment: Readonly<Record<string, string | undefined>>
+  /** Where there is no sandbox no plugin is started. */
+  readonly requireSandbox: boolean
   readonly consent: PluginConsent
   /** Where what plugins say is kept for their authors. */
   readonly logs: PluginLogs
@@ -42,6 +48,8 @@ export type InstalledPlugin = {
   /** What the folder was when it was last tried. */
   stamp: string | undefined
   manifest: Manifest | undefined
+  /** What its process is held by, or would be. */
+  containment: Containment
   state: PluginState
   /** Why the newest version does not serve. */
   problem: string | undefined
@@ -104,9 +112,9 @@ export function keptIn(home: string): string {
   return join(home, 'cache', 'plugins')
 }
 
-function nextState(manifest: Manifest, root: PluginRoot, consent: PluginConsent): 'serves' | 'asks' | 'disabled' {
-  if (consent.isDisabled(manifest.name, root)) return 'disabled'
-  return consent.isAllowed(manifest, root) ? 'serves' : 'asks'
+function nextState(manifest: Manifest, asked: Asked, consent: PluginConsent): 'serves' | 'asks' | 'disabled' {
+  if (consent.isDisabled(manifest.name, asked.root)) return 'disabled'
+  return consent.isAllowed(manifest, asked) ? 'serves' : 'asks'
 }
 
 function settle(plugin: InstalledPlugin, state: PluginState, problem?: string): void {
@@ -120,12 +128,15 @@ async function tryNewest(
   parts: PluginParts,
 ): Promise<'serves' | 'asks' | 'disabled'> {
   const manifest = await loadManifest(plugin.folder)
+  const held = await findHold(manifest, parts)
   plugin.manifest = manifest
-  const state = nextState(manifest, plugin.root, parts.consent)
+  plugin.containment = held.containment
+  refuseUnheld(held, manifest, look.files)
+  const state = nextState(manifest, plugin, parts.consent)
   if (state !== 'serves') return state
   const copy = await keepCopy(plugin.folder, look.files, keptIn(parts.home))
   if (plugin.state !== 'serves' || plugin.serving?.digest !== copy.digest)
-    await serve(plugin, { manifest, copy }, parts)
+    await serve(plugin, { manifest, copy, held }, parts)
   return 'serves'
 }
 
@@ -135,8 +146,10 @@ async function serveLastGood(plugin: InstalledPlugin, parts: PluginParts): Promi
   if (digest === undefined) return
   const folder = join(keptIn(parts.home), digest)
   const manifest = await loadManifest(folder)
-  if (nextState(manifest, plugin.root, parts.consent) === 'serves')
-    await serve(plugin, { manifest, copy: { folder, digest } }, parts)
+  const held = await findHold(manifest, parts)
+  refuseWithoutSandbox(held)
+  if (nextState(manifest, { root: plugin.root, containment: held.containment }, parts.consent) === 'serves')
+    await serve(plugin, { manifest, copy: { folder, digest }, held }, parts)
 }
 
 async function loadManifest(folder: string): Promise<Manifest> {
@@ -146,20 +159,21 @@ async function loadManifest(folder: string): Promise<Manifest> {
   throw new Failure('plugin.refused', 'It has no package.json with a "codegen" field.')
 }
 
-type Version = { readonly manifest: Manifest; readonly copy: KeptCopy }
+type Version = { readonly manifest: Manifest; readonly copy: KeptCopy; readonly held: Held }
 
 /** Swaps a version in that is found good. */
-async function serve(plugin: InstalledPlugin, { manifest, copy }: Version, parts: PluginParts): Promise<void> {
+async function serve(plugin: InstalledPlugin, { manifest, copy, held }: Version, parts: PluginParts): Promise<void> {
   const { home, log } = parts
   const { folder, digest } = copy
-  const program = toRunnerProgram({
-    manifest,
-    folder,
-    dataDir: dataFolder(home, manifest.name, plugin.root),
-    environment: toEnvironment(manifest, parts.environment),
-    // Its author knows his files by their names in his own folder.
-    printed: (text) => parts.logs.printed(manifest.name, text.replaceAll(new RegExp(`(file://)?${folder}/`, 'g'), '')),
-  })
+  const dataDir = dataFolder(home, manifest.name, plugin.root)
+  const { means, containment } = held
+  const environment = toEnvironment(manifest, parts.environment)
+  const hidden = codegendsOwn(parts)
+  const path = parts.environment['PATH']
+  // Its author knows his files by their names in his own folder.
+  const printed = (text: string): void =>
+    parts.logs.printed(manifest.name, text.replaceAll(new RegExp(`(file://)?${folder}/`, 'g'), ''))
+  const program = toRunnerProgram({ manifest, folder, dataDir, environment, containment, means, hidden, path, printed })
   const { tools, hooks, running } = await describePlugin(program)
   const names = tools.map(({ name }) => name)
   const conflict = whyHooksAreMissing(manifest, hooks) ?? parts.conflictOf(plugin, names)
@@ -181,6 +195,12 @@ async function serve(plugin: InstalledPlugin, { manifest, copy }: Version, parts
     .catch((error: unknown) => log.error('the last good version is not on record', error))
   log.info('a plugin serves', { plugin: manifest.name, version: manifest.version, digest })
   parts.changed()
+}
+
+/** What decides over plugins, and the socket by which codegend is told what to do. */
+function codegendsOwn({ home, environment }: PluginParts): string[] {
+  const socket = findSocketPath(environment, environment['HOME'] ?? '')
+  return [home, dirname(socket.path)].filter((folder) => existsSync(folder))
 }
 
 /** A guard that is not there guards nothing, so a version without it does not take the place of one with it. */

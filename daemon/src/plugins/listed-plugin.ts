@@ -1,6 +1,6 @@
 import type { InstalledPlugin, PluginState } from './installed-plugin.ts'
 import type { Guard } from './plugin-consent.ts'
-import type { PluginPermissions } from '#plugin-process/manifest'
+import type { Containment, PluginPermissions } from '#plugin-process/manifest'
 
 /** A plugin as its owner is shown it. */
 export type ListedPlugin = {
@@ -10,6 +10,10 @@ export type ListedPlugin = {
   state: PluginState
   /** What it asks for. */
   permissions: { -readonly [Name in keyof PluginPermissions]: PluginPermissions[Name] }
+  /** What holds its process, or would. */
+  containment?: Containment
+  /** What is started, where it is no module. */
+  command?: string[]
   /** What is offered of it now, by the last good version. */
   tools: string[]
   /** The project it comes with. */
@@ -19,14 +23,17 @@ export type ListedPlugin = {
 }
 
 export function toListedPlugin(plugin: InstalledPlugin): ListedPlugin {
-  const { root, folder, manifest, state, serving } = plugin
+  const { root, folder, manifest, containment, state, serving } = plugin
   const problem = [plugin.problem, plugin.hookFault].filter(Boolean).join(' ')
+  const made = manifest?.made
   return {
     name: manifest?.name ?? folder.slice(folder.lastIndexOf('/') + 1),
     version: manifest?.version ?? '',
     folder,
     state,
     permissions: manifest?.permissions ?? askedForNothing,
+    containment,
+    ...(made?.kind === 'command' ? { command: [...made.command] } : {}),
     tools: (serving?.tools ?? []).map(({ name }) => name),
     ...(root.project === undefined ? {} : { project: root.project }),
     ...(problem === '' ? {} : { problem }),

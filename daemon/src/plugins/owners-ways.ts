@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { Failure } from '@codegen/protocol/failure'
 import { limits } from '#limits'
+import type { Manifest } from '#plugin-process/manifest'
 import { findProject } from './find-project.ts'
 import type { InstalledPlugin } from './installed-plugin.ts'
 import { toListedPlugin } from './listed-plugin.ts'
@@ -19,8 +20,8 @@ import type { RemovedPlugin } from './remove-plugin.ts'
  * lies in, else the owner's own.
  */
 export type OwnersWays = {
-  /** A yes to what the plugin asks for now. */
-  allow(name: string, cwd?: string): Promise<ListedPlugin>
+  /** A yes to what the plugin asks for now. Fails with plugin.refused for one that nothing would hold, unless the owner says that it may run `unconfined`. */
+  allow(name: string, options?: { cwd?: string; unconfined?: boolean }): Promise<ListedPlugin>
   enable(name: string, cwd?: string): Promise<ListedPlugin>
   disable(name: string, cwd?: string): Promise<ListedPlugin>
   /** Tries every plugin anew, the ones that crashed too often as well. */
@@ -64,9 +65,11 @@ export function toOwnersWays({ set, consent, logs, home }: OwnersParts): OwnersW
   }
 
   return {
-    async allow(name, cwd) {
+    async allow(name, { cwd, unconfined = false } = {}) {
       const plugin = named(name, cwd)
-      if (plugin.manifest) consent.allow(plugin.manifest, plugin.root)
+      const { manifest, containment } = plugin
+      if (manifest && containment === 'none' && !unconfined) throw notConfined(manifest)
+      if (manifest) consent.allow(manifest, plugin)
       return retryOne(plugin)
     },
     async enable(name, cwd) {
@@ -98,6 +101,17 @@ export function toOwnersWays({ set, consent, logs, home }: OwnersParts): OwnersW
 const settleTriesMax = 20
 
 type ProjectWays = Pick<OwnersWays, 'trust' | 'untrust' | 'untrusted'>
+
+function notConfined({ name, made }: Manifest): Failure {
+  const command = made.kind === 'command' ? made.command.join(' ') : name
+  return new Failure(
+    'plugin.refused',
+    `Nothing would hold the plugin ${name} here: \`${command}\` would run with all the rights of your account, on every file, key and network it has. codegen doctor says why there is no sandbox.`,
+    {
+      hint: `Install bubblewrap and start codegend anew, or say that it may: codegen plugins allow ${name} --unconfined`,
+    },
+  )
+}
 
 function toProjectWays({ set, consent, home }: Omit<OwnersParts, 'logs'>): ProjectWays {
   return {

@@ -3,21 +3,24 @@ import { Type } from 'typebox'
 import type { Static } from 'typebox'
 import { Compile } from 'typebox/compile'
 import type { Log } from '#log'
-import { permissionsDigest } from '#plugin-process/manifest'
-import type { Manifest } from '#plugin-process/manifest'
+import { consentDigest } from '#plugin-process/manifest'
+import type { Containment, Manifest } from '#plugin-process/manifest'
 import { isOfferedIn } from './plugin-root.ts'
 import type { PluginRoot } from './plugin-root.ts'
 
+/** What is asked besides the manifest: where the plugin lies, and what would hold it. */
+export type Asked = { readonly root: PluginRoot; readonly containment: Containment }
+
 /** What the owner said of the plugins. It outlives codegend, and a plugin that is removed and comes back. */
 export type PluginConsent = {
-  /** Whether the owner said yes to a plugin of this name, of this place, with these very permissions. */
-  isAllowed(manifest: Manifest, root: PluginRoot): boolean
+  /** Whether the owner said yes to a plugin of this name, of this place, with these very permissions and, where it is a command, to this command held like this. */
+  isAllowed(manifest: Manifest, asked: Asked): boolean
   isDisabled(name: string, root: PluginRoot): boolean
   /** By name, the plugins that are allowed, not disabled, and asked to see this tool's calls before they run, whether they are there or not: those for who works in `path`. */
   guardsOf(tool: string, path: string): readonly Guard[]
   /** All such plugins. */
   guards(): readonly Guard[]
-  allow(manifest: Manifest, root: PluginRoot): void
+  allow(manifest: Manifest, asked: Asked): void
   setDisabled(name: string, root: Pick<PluginRoot, 'project'>, isDisabled: boolean): void
   /** It is gone: one of its name that comes later is asked about anew, and it guards nothing. */
   forget(name: string, root: Pick<PluginRoot, 'project'>): void
@@ -68,20 +71,23 @@ export function openPluginConsent(file: string, log: Log): PluginConsent {
   }
 
   return {
-    isAllowed: ({ name, permissions }, root) => allowed.get(toKey(name, root)) === permissionsDigest(permissions),
+    isAllowed: (manifest, { root, containment }) =>
+      allowed.get(toKey(manifest.name, root)) === consentDigest(manifest, containment),
     isDisabled: (name, root) => disabled.has(toKey(name, root)),
     guardsOf(tool, path) {
       if (guards.size === 0) return none
       return listGuards().filter(({ tools, project }) => namesTool(tools, tool) && isOfferedIn(project, path))
     },
     guards: listGuards,
-    allow({ name, permissions }, root) {
-      allowed.set(toKey(name, root), permissionsDigest(permissions))
+    allow(manifest, { root, containment }) {
+      const { name, permissions } = manifest
+      const key = toKey(name, root)
+      allowed.set(key, consentDigest(manifest, containment))
       const { project } = root
       const tools = permissions.hooks.before
-      if (tools.length === 0) guards.delete(toKey(name, root))
-      else guards.set(toKey(name, root), { name, ...(project === undefined ? {} : { project }), tools })
-      disabled.delete(toKey(name, root))
+      if (tools.length === 0) guards.delete(key)
+      else guards.set(key, { name, ...(project === undefined ? {} : { project }), tools })
+      disabled.delete(key)
       save()
     },
     setDisabled(name, root, isDisabled) {
@@ -90,9 +96,7 @@ export function openPluginConsent(file: string, log: Log): PluginConsent {
       save()
     },
     forget(name, root) {
-      allowed.delete(toKey(name, root))
-      disabled.delete(toKey(name, root))
-      guards.delete(toKey(name, root))
+      for (const said of [allowed, disabled, guards]) said.delete(toKey(name, root))
       save()
     },
     trusted: () => [...projects],

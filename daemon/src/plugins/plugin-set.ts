@@ -110,17 +110,8 @@ function findConflict(
 }
 
 function newPlugin(root: PluginRoot, folder: string): InstalledPlugin {
-  return {
-    root,
-    folder,
-    stamp: undefined,
-    manifest: undefined,
-    state: 'asks',
-    problem: undefined,
-    late: undefined,
-    hookFault: undefined,
-    serving: undefined,
-  }
+  const unknown = { stamp: undefined, manifest: undefined, problem: undefined, late: undefined, hookFault: undefined }
+  return { root, folder, ...unknown, containment: 'none', state: 'asks', serving: undefined }
 }
 
 async function placesBelow(roots: readonly PluginRoot[]): Promise<PluginPlace[]> {

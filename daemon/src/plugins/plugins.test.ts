@@ -114,7 +114,8 @@ test('where other packages lie as well, only what says it is a plugin is looked 
   const checkout = join(home, 'checkout', 'plugins')
   const log = { info: () => undefined, warn: () => undefined, error: () => undefined }
   const otherRoots = [{ folder: checkout, except: new Set(['shell']) }]
-  const plugins = createForeignPlugins({ home, otherRoots, environment: {}, toolsChanged: () => undefined, log })
+  const machine = { environment: {}, requireSandbox: false }
+  const plugins = createForeignPlugins({ home, otherRoots, ...machine, toolsChanged: () => undefined, log })
   t.teardown(plugins.stop)
   await plugins.start()
   t.strictSame(plugins.list(), [])

@@ -17,7 +17,8 @@ const permissions = Type.Object({
 /**
  * A folder in `plugins/`. `state`: `serves`, or why its newest version does not: `asks` (its owner has not allowed what it asks for), `disabled`, `refused`, `broken`, or `off`
  * (it crashed too often). `problem` says what is wrong, with the line where there is one. `tools` are offered now, by the last good version. `hooks`: whose calls it sees before they
- * run, and after; `*` is every tool.
+ * run, and after; `*` is every tool. `containment` is what holds its process, or would: a `sandbox` of the kernel, Node's `permissions` alone, or `none`: then it has all the rights of its
+ * owner. `command` is what is started where it is no module.
  */
 const Plugin = Type.Object({
   name: Type.String(),
@@ -25,6 +26,8 @@ const Plugin = Type.Object({
   folder: Type.String(),
   state: Type.Enum(['serves', 'asks', 'disabled', 'refused', 'broken', 'off']),
   permissions,
+  containment: Type.Optional(Type.Enum(['sandbox', 'permissions', 'none'])),
+  command: Type.Optional(words),
   tools: words,
   /** The project it comes with; it is offered to those who work in it alone. */
   project: Type.Optional(Type.String()),
@@ -49,8 +52,11 @@ export const PluginsList = method(
   Type.Object({ plugins: Type.Array(Plugin), untrusted: Type.Optional(Type.String()) }),
 )
 
-/** The owner's yes to what the plugin asks for now; it is offered then. Fails with plugin.unknown. */
-export const PluginsAllow = method('plugins/allow', named, one)
+/**
+ * The owner's yes to what the plugin asks for now; it is offered then. Fails with plugin.unknown; with plugin.refused where nothing would hold it and the owner has not said that it may
+ * run `unconfined`.
+ */
+export const PluginsAllow = method('plugins/allow', { ...named, unconfined: Type.Optional(Type.Boolean()) }, one)
 
 /** Offers what a disabled plugin has again. Fails with plugin.unknown. */
 export const PluginsEnable = method('plugins/enable', named, one)
@@ -79,7 +85,13 @@ export const PluginsUntrust = method('plugins/untrust', { cwd: folder }, Type.Ob
 export const PluginsCheck = method(
   'plugins/check',
   { folder },
-  Type.Object({ name: Type.String(), version: Type.String(), permissions, digest: Type.String() }),
+  Type.Object({
+    name: Type.String(),
+    version: Type.String(),
+    permissions,
+    command: Type.Optional(words),
+    digest: Type.String(),
+  }),
 )
 
 /** Takes a plugin's folder out of `plugins/`, with its owner's yes and its log; what it kept for itself only `with_data`. Fails with plugin.unknown. */
@@ -95,8 +107,11 @@ export const PluginsRemove = method(
  */
 export const PluginsDev = method('plugins/dev', { folder }, one)
 
-/** The yes of this client's person to these permissions, while it serves that plugin and for nothing else. */
-export const PluginsDevAllow = method('plugins/dev-allow', { permissions }, one)
+/**
+ * The yes of this client's person to these permissions and, where the plugin is a program, to this command; while it is served from there and for nothing else. Fails with
+ * plugin.refused for a program that nothing would hold.
+ */
+export const PluginsDevAllow = method('plugins/dev-allow', { permissions, command: Type.Optional(words) }, one)
 
 /** One line of what a plugin said: on its standard error, or by `context.log`. */
 export const PluginLogLine = Type.Object({

@@ -2,6 +2,7 @@ import { resolve } from 'node:path'
 import { exitCodes } from '#exit-code'
 import { toOneLine } from '#render/visible'
 import { withClient } from '#with-client'
+import type { Plugin } from '#client'
 import type { Command, Operand } from '#commands/command'
 import { json } from '#commands/options'
 import { yes } from './operands.ts'
@@ -28,8 +29,11 @@ export const trustPlugins: Command = {
   run({ words: [directory = '.'], has, terminal }) {
     return withClient(terminal, async (client) => {
       const { project, plugins } = await client.trustProject(resolve(directory))
+      // What nothing would hold is a question of its own.
+      const isMeant = ({ state, containment }: Plugin): boolean =>
+        has(yes) && state === 'asks' && containment !== 'none'
       const allowed = plugins.map(async (plugin) =>
-        has(yes) && plugin.state === 'asks' ? client.allowPlugin(plugin.name, project) : plugin,
+        isMeant(plugin) ? client.allowPlugin(plugin.name, { cwd: project }) : plugin,
       )
       const found = await Promise.all(allowed)
       printPlugins(found, { has, terminal })

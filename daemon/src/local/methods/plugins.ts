@@ -68,7 +68,7 @@ export async function allowDeveloped({
 }: Call<'plugins/dev-allow'>): Promise<Result<'plugins/dev-allow'>> {
   const opened = client.isAttached(devName) ? inDev.get(client) : undefined
   if (!opened) throw new Failure('request.invalid', 'This connection develops no plugin; ask "plugins/dev" first.')
-  return { plugin: await opened.allow(parameters.permissions) }
+  return { plugin: await opened.allow(parameters.permissions, parameters.command) }
 }
 
 /** `plugins/list` */
