@@ -1,5 +1,5 @@
-// Bundles the CLI into one CommonJS file: loading one small script is what keeps `codegen` near the start-up time of Node itself. The conversation
-// and the MCP server are others beside it, loaded only where one is opened.
+// Bundles the CLI into one CommonJS file: loading one small script is what keeps `codegen` near the start-up time of Node itself. The conversation,
+// the MCP server and what authors of plugins need are others beside it, loaded only where one is opened.
 import { readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -10,6 +10,7 @@ const outfile = process.argv[2] ?? fileURLToPath(new URL('./dist/codegen.cjs', i
 const beside = [
   { entry: 'conversation/open-conversation', file: 'codegen-conversation.cjs' },
   { entry: 'mcp/serve-mcp', file: 'codegen-mcp.cjs' },
+  { entry: 'author/author', file: 'codegen-author.cjs' },
 ]
 
 const besideUs = {

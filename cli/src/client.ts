@@ -4,7 +4,17 @@ import { createPeer } from '@codegen/protocol/peer'
 import type { Peer, PeerOptions, RequestOptions } from '@codegen/protocol/peer'
 import { parseTraceparent } from '@codegen/protocol/traceparent'
 import type { Connection } from './dial.ts'
-import { isLogLine, isQuestion, isResolution, isRunEvent, isRunFinished, isToolOutput } from './parse-news.ts'
+import {
+  isDevNews,
+  isLogLine,
+  isObject,
+  isPluginLogLine,
+  isQuestion,
+  isResolution,
+  isRunEvent,
+  isRunFinished,
+  isToolOutput,
+} from './parse-news.ts'
 import { version } from './version.ts'
 
 type Parameters<Name extends keyof DaemonMethods> = DaemonMethods[Name]['parameters']
@@ -36,6 +46,14 @@ export type Client = {
   disablePlugin(name: string, cwd: string): Promise<Plugin>
   trustProject(cwd: string): Promise<Result<'plugins/trust'>>
   untrustProject(cwd: string): Promise<Result<'plugins/untrust'>>
+  reloadPlugins(): Promise<Plugin[]>
+  /** What a folder would be as a plugin. */
+  checkPlugin(folder: string): Promise<Result<'plugins/check'>>
+  removePlugin(name: string, withData: boolean): Promise<Result<'plugins/remove'>>
+  tailPluginLog(parameters: Parameters<'plugins/logs'>): Promise<Result<'plugins/logs'>['lines']>
+  /** Serves a folder until this client leaves. */
+  developPlugin(folder: string): Promise<Plugin>
+  allowDeveloped(asked: Pick<Plugin, 'permissions' | 'command'>): Promise<Plugin>
   /** Resolves when the connection has ended, from whichever side. */
   readonly closed: Promise<Failure>
   close(): void
@@ -47,6 +65,8 @@ export type ClientEvents = {
   finished?(outcome: Notifications['run/finished']): void
   toolOutput?(output: Notifications['tools/output']): void
   logLine?(line: Notifications['logs/line']): void
+  pluginLogLine?(line: Notifications['plugins/log-line']): void
+  pluginDevNews?(news: Notifications['plugins/dev-news']['news']): void
   toolsChanged?(): void
   /** After everything that came in one piece: the moment to write. */
   settled?(): void
@@ -127,6 +147,12 @@ function toMethods(peer: Peer<DaemonMethods>, introduced: Promise<unknown>): Omi
     trustProject: (cwd) => ask('plugins/trust', { cwd }),
     untrustProject: (cwd) => ask('plugins/untrust', { cwd }),
     listTools: async (cwd) => (await ask('tools/list', { cwd })).tools,
+    reloadPlugins: async () => (await ask('plugins/reload', {})).plugins,
+    checkPlugin: (folder) => ask('plugins/check', { folder }),
+    removePlugin: (name, withData) => ask('plugins/remove', { name, with_data: withData }),
+    tailPluginLog: async (parameters) => (await ask('plugins/logs', parameters)).lines,
+    developPlugin: async (folder) => (await ask('plugins/dev', { folder })).plugin,
+    allowDeveloped: async (asked) => (await ask('plugins/dev-allow', asked)).plugin,
   }
 }
 
@@ -141,6 +167,8 @@ function toReceived({
   finished,
   logLine,
   toolOutput,
+  pluginLogLine,
+  pluginDevNews,
   toolsChanged,
   questionResolved,
   question,
@@ -161,6 +189,12 @@ function toReceived({
     },
     'logs/line'(news) {
       if (isLogLine(news)) logLine?.(news)
+    },
+    'plugins/log-line'(news) {
+      if (isPluginLogLine(news)) pluginLogLine?.(news)
+    },
+    'plugins/dev-news'(told) {
+      if (isObject(told) && isDevNews(told['news'])) pluginDevNews?.(told['news'])
     },
   }
   if (!question) return { notifications }

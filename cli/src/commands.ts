@@ -9,8 +9,17 @@ import { help } from '#commands/help'
 import { log } from '#commands/log'
 import { logs } from '#commands/logs'
 import { mcp } from '#commands/mcp'
-import { allowPlugin, disablePlugin, enablePlugin, plugins } from '#commands/plugins'
-import { trustPlugins, untrustPlugins } from '#commands/plugins-trust'
+import { addPlugin } from '#commands/plugins/add'
+import { allowPlugin } from '#commands/plugins/allow'
+import { devPlugin } from '#commands/plugins/dev'
+import { disablePlugin } from '#commands/plugins/disable'
+import { enablePlugin } from '#commands/plugins/enable'
+import { plugins, pluginsList } from '#commands/plugins/list'
+import { pluginLogs } from '#commands/plugins/logs'
+import { newPlugin } from '#commands/plugins/new'
+import { reloadPlugins } from '#commands/plugins/reload'
+import { removePlugin } from '#commands/plugins/remove'
+import { trustPlugins, untrustPlugins } from '#commands/plugins/trust'
 import { resume } from '#commands/resume'
 import { run } from '#commands/run'
 import { runs } from '#commands/runs'
@@ -36,9 +45,16 @@ export const commands: readonly Command[] = [
   callTool,
   mcp,
   plugins,
+  pluginsList,
+  newPlugin,
+  devPlugin,
+  addPlugin,
+  removePlugin,
   allowPlugin,
   enablePlugin,
   disablePlugin,
+  reloadPlugins,
+  pluginLogs,
   trustPlugins,
   untrustPlugins,
   startDaemon,

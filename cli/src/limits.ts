@@ -66,6 +66,12 @@ export const limits = {
   mcpMessageBytesMax: 32 * 1024 * 1024,
   /** How long a question that was put through an MCP client may stay without an answer; then its call is denied or cancelled. */
   mcpAnswerMsMax: 600_000,
+  /** After it was put in its place, a plugin is looked for so often, with this pause. */
+  pluginLooksMax: 100,
+  pluginLookEveryMs: 100,
+  /** Of a plugin under development: what is shown of a call's parameters, and of a text. */
+  devTextCharactersMax: 300,
+  devLinesMax: 40,
   /** Between looks for a codegend whose tools can be watched. */
   mcpWatchAgainMs: 1_000,
   promptColumnMax: 60,

@@ -1,4 +1,4 @@
-import type { ApprovalQuestion, LogLine, Notifications } from '@codegen/protocol/local'
+import type { ApprovalQuestion, LogLine, Notifications, PluginDevNews, PluginLogLine } from '@codegen/protocol/local'
 import type { RunEvent, RunFinished } from '@codegen/protocol/wire'
 
 /** Whether codegend's words are an event; what is inside its payload is looked at where it is shown. */
@@ -47,6 +47,25 @@ export function isLogLine(news: unknown): news is LogLine {
   return isObject(news) && logLineFields.every((field) => typeof news[field] === 'string') && isObject(news['fields'])
 }
 
+/** Whether they are a line of what a plugin said. */
+export function isPluginLogLine(news: unknown): news is PluginLogLine {
+  return isObject(news) && pluginLogFields.every((field) => typeof news[field] === 'string')
+}
+
+/** Whether they are news of a plugin under development. */
+export function isDevNews(news: unknown): news is PluginDevNews {
+  if (!isObject(news)) return false
+  if (news['kind'] === 'version') return isObject(news['plugin']) && typeof news['plugin']['state'] === 'string'
+  const fields = typeof news['kind'] === 'string' ? devNewsFields[news['kind']] : undefined
+  return fields !== undefined && fields.every((field) => typeof news[field] === 'string')
+}
+
+const devNewsFields: Readonly<Record<string, readonly string[]>> = {
+  call: ['tool_id', 'tool', 'parameters'],
+  output: ['tool_id', 'stream', 'chunk'],
+  result: ['tool_id', 'tool', 'status', 'text'],
+}
+const pluginLogFields = ['plugin', 'time', 'source', 'text']
 const logLineFields = ['time', 'level', 'source', 'message']
 const usageFields = ['turns', 'input_tokens', 'output_tokens', 'cached_tokens']
 const resolutionFields = ['tool_id', 'outcome', 'by']

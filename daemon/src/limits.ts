@@ -249,6 +249,13 @@ export const limits = {
   pluginOpenRequestsMax: 64,
   pluginBytesPerSecondMax: 16 * 1024 * 1024,
   pluginNewsCharactersMax: 20_000,
+  /** What a plugin says for its author: one line of it, how much a second, one file of it and how many files. */
+  pluginLogLineCharactersMax: 4_000,
+  pluginLogCharactersPerSecondMax: 256 * 1024,
+  pluginLogFileBytesMax: 1024 * 1024,
+  pluginLogFilesMax: 2,
+  /** Of what a call of a plugin under development is given, and of what it returns, as its author is shown it. */
+  pluginDevCharactersMax: 4_000,
   /**
    * How long one beforeTool may take, with the start of its process, before the call is refused; how long an afterTool may, and how long a result waits for their notes: with
    * `toolIgnoresMs` left to those that were ended, a call that ended by itself still ends within its time and three seconds.

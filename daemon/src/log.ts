@@ -1,6 +1,5 @@
-import { closeSync, fchmodSync, fstatSync, mkdirSync, openSync, renameSync, writeSync } from 'node:fs'
-import { dirname } from 'node:path'
 import { limits } from './limits.ts'
+import { openRotatedFile, rotatedFiles } from './rotated-file.ts'
 
 export type LogFields = Readonly<Record<string, unknown>>
 
@@ -29,7 +28,7 @@ type Write = (level: Level, message: string, fields: LogFields) => void
  */
 export function openLog(path: string): OpenLog {
   const listeners = new Set<(line: string) => void>()
-  const file = openRotatedFile(path)
+  const file = openRotatedFile(path, bounds)
   const early: Parameters<Write>[] = []
   let write: Write = (...line) => void early.push(line)
   const loaded = import('pino').then(({ pino }) => {
@@ -58,54 +57,9 @@ export function openLog(path: string): OpenLog {
   }
 }
 
-type RotatedFile = { write(line: string): void; close(): void }
+const bounds = { bytesMax: limits.logFileBytesMax, filesMax: limits.logFilesMax }
 
-function openRotatedFile(path: string): RotatedFile {
-  mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
-  let open = openAppending(path)
-  let closed = false
-  return {
-    write(line) {
-      if (closed) return
-      const bytes = Buffer.byteLength(line)
-      if (open.size > 0 && open.size + bytes > limits.logFileBytesMax) {
-        closeSync(open.descriptor)
-        rotate(path)
-        open = openAppending(path)
-      }
-      open.size += bytes
-      try {
-        writeSync(open.descriptor, line)
-      } catch {
-        // A full disk must not end the daemon; the log goes on when there is room again.
-      }
-    },
-    close() {
-      if (closed) return
-      closed = true
-      closeSync(open.descriptor)
-    },
-  }
-}
-
-function openAppending(path: string): { descriptor: number; size: number } {
-  const descriptor = openSync(path, 'a', 0o600)
-  fchmodSync(descriptor, 0o600)
-  return { descriptor, size: fstatSync(descriptor).size }
-}
-
-/** The files of a log, newest first; those that are not there yet included. */
+/** The files of codegend's log, newest first; those that are not there yet included. */
 export function logFiles(path: string): string[] {
-  return Array.from({ length: limits.logFilesMax }, (_, index) => (index === 0 ? path : `${path}.${index}`))
-}
-
-function rotate(path: string): void {
-  const files = logFiles(path)
-  for (let index = files.length - 1; index > 0; index -= 1) {
-    try {
-      renameSync(files[index - 1] ?? path, files[index] ?? path)
-    } catch {
-      // There is no such file yet.
-    }
-  }
+  return rotatedFiles(path, bounds)
 }

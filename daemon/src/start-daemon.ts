@@ -151,6 +151,13 @@ function toLateDaemon(find: () => Parts['daemon'] | undefined): Parts['daemon'] 
       enable: async (...wish) => parts().plugins.enable(...wish),
       disable: async (...wish) => parts().plugins.disable(...wish),
       reload: async () => parts().plugins.reload(),
+      check: async (folder) => parts().plugins.check(folder),
+      remove: async (...wish) => parts().plugins.remove(...wish),
+      dev: { open: async (...wish) => parts().plugins.dev.open(...wish) },
+      logs: {
+        last: async (...wish) => parts().plugins.logs.last(...wish),
+        subscribe: (listener) => parts().plugins.logs.subscribe(listener),
+      },
       trust: async (cwd) => parts().plugins.trust(cwd),
       untrust: async (cwd) => parts().plugins.untrust(cwd),
       untrusted: async (cwd) => parts().plugins.untrusted(cwd),

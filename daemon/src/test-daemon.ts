@@ -79,6 +79,8 @@ export async function connectClient(
       'run/event': note('run/event'),
       'run/finished': note('run/finished'),
       'approval/resolved': note('approval/resolved'),
+      'plugins/dev-news': note('plugins/dev-news'),
+      'plugins/log-line': note('plugins/log-line'),
     },
   })
   socket.on('data', (chunk) => peer.receive(chunk))

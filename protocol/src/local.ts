@@ -9,6 +9,8 @@ import {
   ApprovalResolvedNotification,
   CancelRequestNotification,
   LogLineNotification,
+  PluginDevNewsNotification,
+  PluginLogLineNotification,
   RunEventNotification,
   RunFinishedNotification,
   ToolOutputNotification,
@@ -16,10 +18,15 @@ import {
 } from '#local/notifications'
 import {
   PluginsAllow,
+  PluginsCheck,
+  PluginsDev,
+  PluginsDevAllow,
   PluginsDisable,
   PluginsEnable,
   PluginsList,
+  PluginsLogs,
   PluginsReload,
+  PluginsRemove,
   PluginsTrust,
   PluginsUntrust,
 } from '#local/plugins'
@@ -28,6 +35,7 @@ import { ToolsCall, ToolsList } from '#local/tools'
 
 export type { ApprovalQuestion } from '#local/approval'
 export type { LogLevel, LogLine } from '#local/logs'
+export type { PluginDevNews, PluginLogLine } from '#local/plugins'
 export type { Method } from '#local/method'
 
 /** Every request a client may make of codegend. */
@@ -52,6 +60,11 @@ export const daemonMethods = [
   PluginsEnable,
   PluginsDisable,
   PluginsReload,
+  PluginsCheck,
+  PluginsRemove,
+  PluginsLogs,
+  PluginsDev,
+  PluginsDevAllow,
   PluginsTrust,
   PluginsUntrust,
   ApprovalList,
@@ -70,6 +83,8 @@ export const notifications = [
   ApprovalResolvedNotification,
   CancelRequestNotification,
   LogLineNotification,
+  PluginLogLineNotification,
+  PluginDevNewsNotification,
   ToolOutputNotification,
   ToolsChangedNotification,
 ] as const

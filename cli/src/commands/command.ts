@@ -40,10 +40,10 @@ export type Option = {
 }
 
 /** What a shell may offer for a word: names known only while it is typed, or these words. */
-export type Completes = 'runs' | 'tools' | 'commands' | 'folders' | readonly string[]
+export type Completes = 'runs' | 'tools' | 'plugins' | 'commands' | 'folders' | readonly string[]
 
 /** The headings of the help, in their order. */
-export const commandGroups = ['Work', 'Runs', 'This machine', 'codegen itself'] as const
+export const commandGroups = ['Work', 'Runs', 'This machine', 'Plugins', 'codegen itself'] as const
 export type CommandGroup = (typeof commandGroups)[number]
 
 /** A command as it was typed, checked against what it takes. */

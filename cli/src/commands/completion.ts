@@ -61,7 +61,7 @@ export const completion: Command = {
     'bash   eval "$(codegen completion bash)" in ~/.bashrc',
     'zsh    eval "$(codegen completion zsh)" in ~/.zshrc, after compinit',
     'fish   codegen completion fish > ~/.config/fish/completions/codegen.fish',
-    'Commands, options, the ids of runs and the names of tools are completed; the last two where codegend runs.',
+    'Commands, options, the ids of runs and the names of tools and plugins are completed; the last three where codegend runs.',
   ],
   async run({ words, terminal }) {
     const script = scripts[words[0] ?? '']
@@ -93,12 +93,14 @@ async function printCandidates({ words, commands, terminal }: Invocation): Promi
 }
 
 async function askFor(ask: NextWords['ask']): Promise<Candidate[]> {
-  if (ask !== 'runs' && ask !== 'tools') return []
+  if (ask === undefined || ask === 'commands' || ask === 'folders') return []
   let client: Client | undefined
   try {
     client = await connectToDaemon({})
     if (ask === 'tools')
       return (await client.listTools(process.cwd())).map(({ name, description }) => [name, description])
+    if (ask === 'plugins')
+      return (await client.listPlugins(process.cwd())).plugins.map(({ name, state }) => [name, state])
     const runs = await client.listRuns(limits.runsListed)
     return runs.map(({ generation_id, status, prompt }) => [generation_id, `${status}: ${prompt}`])
   } catch {

@@ -1,5 +1,4 @@
 import { Failure } from '@codegen/protocol/failure'
-import { limits as protocolLimits } from '@codegen/protocol/limits'
 import type { LogLevel, LogLine } from '@codegen/protocol/local'
 import type { Client } from '#client'
 import { connectToDaemon } from '#connect'
@@ -12,11 +11,10 @@ import { toJsonLine } from '#render/json-view'
 import type { Terminal } from '#render/terminal'
 import { toOneLine } from '#render/visible'
 import type { Command, Invocation, Option } from './command.ts'
+import { follow, lines, parseLines } from './log-options.ts'
 import { json } from './options.ts'
 
 const levels: readonly LogLevel[] = ['info', 'warn', 'error']
-const follow: Option = { name: 'follow', short: 'f', summary: 'go on with what comes, until Ctrl-C' }
-const lines: Option = { name: 'lines', short: 'n', value: 'N', summary: 'the newest N lines (50)' }
 const level: Option = {
   name: 'level',
   value: 'LEVEL',
@@ -63,16 +61,13 @@ async function showLogs({ has, value, terminal }: Invocation): Promise<ExitCode>
 }
 
 function parseWanted(value: Invocation['value']): Wanted {
-  const count = value(lines) ?? '50'
+  const count = parseLines(value)
   const name = value(level)
   const run = value(ofRun)
-  const max = protocolLimits.logLinesMax
-  if (!/^\d{1,9}$/.test(count) || Number(count) > max)
-    throw new Failure('request.invalid', `--lines takes a number from 0 to ${max}, not ${count.slice(0, 40)}.`)
   const found = levels.find((one) => one === name)
   if (name !== undefined && !found)
     throw new Failure('request.invalid', `--level takes info, warn or error, not ${name.slice(0, 40)}.`)
-  return { lines: Number(count), ...(found ? { level: found } : {}), ...(run === undefined ? {} : { run }) }
+  return { lines: count, ...(found ? { level: found } : {}), ...(run === undefined ? {} : { run }) }
 }
 
 /** Undefined where no codegend runs, or one that this codegen cannot talk to. */

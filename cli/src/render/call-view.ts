@@ -1,5 +1,6 @@
 import type { Failure } from '@codegen/protocol/failure'
 import type { DaemonMethods, Notifications } from '@codegen/protocol/local'
+import { limits } from '#limits'
 import { findDiff, renderDiff } from './diff.ts'
 import { toJsonLine } from './json-view.ts'
 import { createControlStripper, stripControls } from './strip-controls.ts'
@@ -19,15 +20,21 @@ export type CallView = {
   refused(failure: Failure): void
 }
 
-/** For a person: output where it belongs as it comes, the result of a tool that printed nothing, and a sentence where it did not go well. */
+/** For a person: output where it belongs as it comes, the result where that says more than was printed, and a sentence where it did not go well. */
 export function createHumanCallView(terminal: Terminal): CallView {
   const strippers = { stdout: createControlStripper(), stderr: createControlStripper() }
-  let hasOutput = false
+  let printed = ''
+
+  /** Shell's result is what it printed, with words for a model around it; another tool's may be something else. */
+  function isTold({ tool_name }: ToolOutcome, text: string): boolean {
+    return printed !== '' && (tool_name === 'Shell' || printed.includes(stripControls(text).trim()))
+  }
+
   return {
     output({ stream, chunk }) {
       if (stream !== 'stdout' && stream !== 'stderr') return terminal.status(toOneLine(chunk, 200))
-      hasOutput = true
       const text = strippers[stream].push(chunk)
+      printed = (printed + text).slice(-limits.heldOutputCharactersMax)
       if (stream === 'stdout') return terminal.print(text)
       terminal.flush()
       terminal.ask(text)
@@ -42,7 +49,10 @@ export function createHumanCallView(terminal: Terminal): CallView {
       const diff = findDiff(outcome.structured, text)
       if (diff !== undefined)
         terminal.print(`${toOneLine(text.split('\n', 1)[0] ?? '', 200)}\n${renderDiff(diff, terminal)}`)
-      else if (!hasOutput) terminal.print(stripControls(text))
+      else if (!isTold(outcome, text)) {
+        terminal.startLine()
+        terminal.print(stripControls(text))
+      }
       terminal.startLine()
     },
     refused({ code, message }) {

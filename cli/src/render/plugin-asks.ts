@@ -5,12 +5,20 @@ import { toOneLine } from './visible.ts'
 export function toAskedFor({ permissions, server }: Plugin): string {
   if (server?.url !== undefined) return `reaches ${server.url}${toTold(server)}`
   if (server) return `runs ${server.command ?? 'nothing'} with all your rights${toTold(server)}`
-  const { read, write, exec, net, env, hooks } = permissions
+  return permissionWords(permissions).join('; ') || 'asks for nothing'
+}
+
+/** All that a plugin asks for, its command with it where it is a program: one entry for each thing it could do. */
+export function askedWords({ permissions, command }: Pick<Plugin, 'permissions' | 'command'>): string[] {
+  return [...(command ? [`starts ${command.join(' ')}`] : []), ...permissionWords(permissions)]
+}
+
+function permissionWords({ read, write, exec, net, env, hooks }: Plugin['permissions']): string[] {
   const [judged, seen] = [hooks.before, hooks.after].map((list) => (list.includes('*') ? ['every tool'] : list))
   const seeing = { 'sees and may refuse calls of': judged ?? [], 'sees results of': seen ?? [] }
   const lists = { ...seeing, reads: read, writes: write, reaches: net, 'is told': env }
   const said = Object.entries(lists).flatMap(([verb, list]) => (list.length > 0 ? [`${verb} ${list.join(', ')}`] : []))
-  return [...said, ...(exec ? ['runs commands'] : [])].join('; ') || 'asks for nothing'
+  return [...said, ...(exec ? ['runs commands'] : [])]
 }
 
 /** The question that an MCP server puts to its owner, in full. */

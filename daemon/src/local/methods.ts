@@ -5,7 +5,7 @@ import type { Client } from './client.ts'
 import { tailLog } from './methods/logs.ts'
 import { initialize } from './methods/initialize.ts'
 import { attachRun, cancelRun, getRun, inputRun, listRuns, startRun } from './methods/run.ts'
-import { listPlugins } from './methods/plugins.ts'
+import { allowDeveloped, developPlugin, listPlugins, tailPluginLog } from './methods/plugins.ts'
 import { callTool } from './methods/tools.ts'
 import { parseParameters } from './parse-parameters.ts'
 import type { MethodName } from './parse-parameters.ts'
@@ -49,6 +49,11 @@ const methods: { readonly [Name in MethodName]: (call: Call<Name>) => Result<Nam
     plugin: await daemon.plugins.disable(name, cwd),
   }),
   'plugins/reload': async ({ daemon }) => ({ plugins: await daemon.plugins.reload() }),
+  'plugins/check': ({ daemon, parameters }) => daemon.plugins.check(parameters.folder),
+  'plugins/remove': ({ daemon, parameters }) => daemon.plugins.remove(parameters.name, parameters.with_data),
+  'plugins/logs': tailPluginLog,
+  'plugins/dev': developPlugin,
+  'plugins/dev-allow': allowDeveloped,
   'plugins/trust': ({ daemon, parameters }) => daemon.plugins.trust(parameters.cwd),
   'plugins/untrust': ({ daemon, parameters }) => daemon.plugins.untrust(parameters.cwd),
   'approval/list': ({ daemon }) => ({ approvals: daemon.approvals.list() }),

@@ -1,4 +1,4 @@
-import type { ApprovalQuestion, DaemonMethods, LogLine } from '@codegen/protocol/local'
+import type { ApprovalQuestion, DaemonMethods, LogLine, PluginDevNews, PluginLogLine } from '@codegen/protocol/local'
 import type { Check, RunEvent, RunFinished, ToolOutputDelta } from '@codegen/protocol/wire'
 import type { LogFilter } from '#log-line'
 
@@ -67,6 +67,26 @@ export type Plugins = {
   untrust(cwd: string): Promise<DaemonMethods['plugins/untrust']['result']>
   /** The project that `cwd` lies in, where it brings plugins and is not trusted. */
   untrusted(cwd: string): Promise<string | undefined>
+  /** What a folder would be as a plugin. Fails with plugin.refused. */
+  check(folder: string): Promise<DaemonMethods['plugins/check']['result']>
+  remove(name: string, withData: boolean): Promise<DaemonMethods['plugins/remove']['result']>
+  readonly dev: {
+    /** Serves a folder until it is closed. Fails with plugin.refused. */
+    open(folder: string, tell: (news: PluginDevNews) => void): Promise<PluginInDev>
+  }
+  readonly logs: {
+    last(plugin: string, count: number): Promise<PluginLogLine[]>
+    /** Tells of each line of whichever plugin. Returns the end of that. */
+    subscribe(listener: (line: PluginLogLine) => void): () => void
+  }
+}
+
+/** A plugin that is served from its author's folder. */
+export type PluginInDev = {
+  name(): string | undefined
+  listed(): PluginRow
+  allow(permissions: PluginRow['permissions'], command?: readonly string[]): Promise<PluginRow>
+  close(): void
 }
 
 type PluginRow = DaemonMethods['plugins/list']['result']['plugins'][number]

@@ -23,6 +23,8 @@ export type ContainedPlugin = {
   readonly hidden: readonly string[]
   /** Where programs are looked for. */
   readonly path: string | undefined
+  /** Hears what the process prints on stderr, as it comes. */
+  printed(text: string): void
 }
 
 /**

@@ -7,6 +7,7 @@ import type { Readable, Writable } from 'node:stream'
 import { limits } from '#limits'
 import { toCommandLine } from './command-line.ts'
 import type { ContainedPlugin } from './command-line.ts'
+import { paceReading } from './pace-reading.ts'
 import type { ProcessEnd } from './plugin-process.ts'
 import { watchBounds } from './watch-bounds.ts'
 
@@ -30,7 +31,7 @@ export function startContained(plugin: ContainedPlugin): ContainedProcess {
   const isGroup = containment === 'none'
   const stdio: ['pipe', 'pipe', 'pipe'] = ['pipe', 'pipe', 'pipe']
   const child = spawn(program, words, { cwd: folder, env: environment, stdio, detached: isGroup })
-  const complaint = keepComplaint(child.stderr)
+  const complaint = keepComplaint(child.stderr, plugin.printed)
   let excess: string | undefined
 
   function kill(): void {
@@ -82,10 +83,14 @@ function isHeapFull(complaint: string): boolean {
 }
 
 /** The last of what the process says on stderr. */
-function keepComplaint(stderr: Readable): () => string {
+function keepComplaint(stderr: Readable, hear: (text: string) => void): () => string {
   let kept = ''
-  stderr.setEncoding('utf8').on('data', (chunk: string) => {
+  const decoder = new TextDecoder()
+  // Whoever floods us here waits on the pipe too.
+  paceReading(stderr, (bytes) => {
+    const chunk = decoder.decode(bytes, { stream: true })
     kept = (kept + chunk).slice(-limits.pluginComplaintCharactersMax)
+    hear(chunk)
   })
   return () => kept
 }

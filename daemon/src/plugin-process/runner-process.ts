@@ -129,7 +129,11 @@ function toBroken(failure: unknown, { manifest, folder }: ContainedPlugin, end: 
   const { made } = manifest
   const command = made.kind === 'command' ? made.command.join(' ') : ''
   const program = made.kind === 'module' ? made.main : command
-  const line = /^(\S+:\d+)$/m.exec(said)?.[1] ?? /\((\S+:\d+):\d+\)/.exec(said)?.[1] ?? pythonLine(said) ?? program
+  const line =
+    /^((?!node:)\S+:\d+)$/m.exec(said)?.[1] ??
+    /\(((?!node:)\S+:\d+):\d+\)/.exec(said)?.[1] ??
+    pythonLine(said) ??
+    program
   const error = /^(?:\w*Error|Error|bwrap:)\b.*$/m.exec(said)?.[0]
   const reason = late ? `it was not ready within ${limits.pluginDescribeMsMax} ms` : (error ?? `it ended (${end.how})`)
   const message = `${line}: ${reason.slice(0, 500)}`

@@ -1,18 +1,26 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
+import type { Tool } from '@codegen/kit'
 import type { Log } from '#log'
 import { limits } from '#limits'
+import { checkPlugin } from './check-plugin.ts'
+import { besides, conflictBeside, createDevPlugins } from './dev-plugins.ts'
+import type { DevPlugins } from './dev-plugins.ts'
 import { pluginsOfProject } from './find-project.ts'
 import { toForeignTools } from './foreign-tools.ts'
 import type { ForeignTools } from './host.ts'
 import { keptIn } from './installed-plugin.ts'
+import type { InstalledPlugin } from './installed-plugin.ts'
 import { openKeptCopies } from './kept-copies.ts'
+import type { KeptCopies } from './kept-copies.ts'
 import { toListedPlugin } from './listed-plugin.ts'
 import type { ListedPlugin } from './listed-plugin.ts'
 import { missingGuards } from './missing-guards.ts'
 import { toOwnersWays } from './owners-ways.ts'
 import type { OwnersWays } from './owners-ways.ts'
 import { openPluginConsent } from './plugin-consent.ts'
+import { createPluginLogs } from './plugin-logs.ts'
+import type { PluginLogs } from './plugin-logs.ts'
 import type { PluginRoot } from './plugin-root.ts'
 import { createPluginSet } from './plugin-set.ts'
 import { createToolHooks } from './tool-hooks.ts'
@@ -29,6 +37,9 @@ export type ForeignPlugins = ForeignTools &
     /** Looks at the folder and goes on looking. Resolves when what is there has been tried. */
     start(): Promise<void>
     list(): ListedPlugin[]
+    check: typeof checkPlugin
+    readonly dev: Pick<DevPlugins, 'open'>
+    readonly logs: Pick<PluginLogs, 'last' | 'subscribe'>
     /** Ends all their processes. */
     stop(): void
   }
@@ -59,8 +70,11 @@ export function createForeignPlugins(options: ForeignPluginsOptions): ForeignPlu
   let looked = false
   let pruning: NodeJS.Timeout | undefined
   const copies = openKeptCopies(keptIn(home))
-  const parts = { home, environment, requireSandbox, consent, copies, log, changed: options.toolsChanged }
-  const set = createPluginSet({ ...parts, roots, unsettled: (afterMs) => watching?.lookAgain(afterMs) })
+  const logs = createPluginLogs(home)
+  const parts = { home, environment, requireSandbox, copies, logs, log, changed: options.toolsChanged }
+  const set = createPluginSet({ ...parts, consent, roots, unsettled: (afterMs) => watching?.lookAgain(afterMs) })
+  const dev = createDevPlugins({ ...parts, roots, conflictOf: (...wish) => conflictBeside(set.all(), ...wish) })
+  const installed = (): InstalledPlugin[] => besides(dev.all(), set.all())
   return {
     async start() {
       mkdirSync(root, { recursive: true, mode: 0o700 })
@@ -69,23 +83,49 @@ export function createForeignPlugins(options: ForeignPluginsOptions): ForeignPlu
       watching = watchPlugins({ roots, look: set.look, fault })
       await set.settled()
       looked = true
-      const prune = (): void => {
-        set
-          .folders()
-          .then((folders) => copies.prune(folders, Date.now()))
-          .catch((error: unknown) => log.error('old copies of plugins stay', error))
-      }
-      prune()
-      pruning = setInterval(prune, limits.pluginCopyKeptMs).unref()
+      pruning = pruneCopies(
+        copies,
+        async () => [...(await set.folders()), ...dev.all().map(({ folder }) => folder)],
+        log,
+      )
     },
-    ...toForeignTools(set),
+    ...toForeignTools({
+      all: () => [...dev.all(), ...installed()],
+      told: (plugin, tool) => dev.telling(plugin, notingTool(tool, plugin, logs)),
+    }),
+    // Of a plugin under development no hook is called: it would judge calls before its owner had installed it.
     hooks: createToolHooks({ plugins: set.all, settled: set.settled, consent, log }),
-    list: () => [...set.all().map(toListedPlugin), ...(looked ? missingGuards(set, consent) : [])],
-    ...toOwnersWays({ set, consent, home }),
+    list: () => [...installed().map(toListedPlugin), ...dev.listed(), ...(looked ? missingGuards(set, consent) : [])],
+    check: checkPlugin,
+    dev,
+    logs,
+    ...toOwnersWays({ set, consent, logs, home }),
     stop() {
       clearInterval(pruning)
+      dev.stop()
+      logs.close()
       watching?.stop().catch((error: unknown) => log.error('the watch of the plugins did not end', error))
       for (const { serving } of set.all()) serving?.cancel()
     },
+  }
+}
+
+/** Removes copies nobody will ask for, now and every now and then. */
+function pruneCopies(copies: KeptCopies, folders: () => Promise<string[]>, log: Log): NodeJS.Timeout {
+  const prune = (): void => {
+    folders()
+      .then((found) => copies.prune(found, Date.now()))
+      .catch((error: unknown) => log.error('old copies of plugins stay', error))
+  }
+  prune()
+  return setInterval(prune, limits.pluginCopyKeptMs).unref()
+}
+
+/** Its author finds what it logs in its own log too. */
+function notingTool(tool: Tool, { manifest }: InstalledPlugin, logs: PluginLogs): Tool {
+  return {
+    ...tool,
+    run: (parameters, context) =>
+      tool.run(parameters, { ...context, log: logs.noting(manifest?.name ?? 'unknown', context.log) }),
   }
 }

@@ -4,16 +4,27 @@ import type { ToolDefinition } from '@codegen/protocol/tool'
 import type { ForeignTool, ForeignTools, LoadedTool } from './host.ts'
 import type { InstalledPlugin } from './installed-plugin.ts'
 import { isOfferedIn } from './plugin-root.ts'
-import type { PluginSet } from './plugin-set.ts'
+
+export type ForeignToolsParts = {
+  /** The plugins that are offered. */
+  all(): readonly InstalledPlugin[]
+  /** The tool as it is called: with whoever is told of its calls. */
+  told(plugin: InstalledPlugin, tool: Tool): Tool
+}
 
 /** The tools of the plugins that serve now. */
-export function toForeignTools({ all }: Pick<PluginSet, 'all'>): ForeignTools {
+export function toForeignTools({ all, told }: ForeignToolsParts): ForeignTools {
   return {
     definitions: () =>
       all()
         .flatMap(toDefinitions)
         .toSorted((a, b) => (a.name < b.name ? -1 : 1)),
-    find: (name, cwd) => findTool(all(), name, cwd),
+    find(name, cwd) {
+      const found = findTool(all(), name, cwd)
+      if (!found) return undefined
+      const { plugin, ...loaded } = found
+      return { ...loaded, tool: told(plugin, loaded.tool) }
+    },
   }
 }
 
@@ -23,12 +34,15 @@ function toDefinitions({ root, manifest, serving }: InstalledPlugin): ForeignToo
   return (serving?.tools ?? []).map((tool) => ({ ...tool, ...place, source }))
 }
 
-function findTool(plugins: readonly InstalledPlugin[], name: string, cwd: string): LoadedTool | undefined {
+type FoundTool = LoadedTool & { readonly plugin: InstalledPlugin }
+
+function findTool(plugins: readonly InstalledPlugin[], name: string, cwd: string): FoundTool | undefined {
   for (const plugin of plugins) {
     if (!isOfferedIn(plugin.root.project, cwd)) continue
     const definition = plugin.serving?.tools.find((tool) => tool.name === name)
     if (definition)
       return {
+        plugin,
         tool: toTool(plugin, definition),
         source: `plugin ${plugin.manifest?.name}`,
         isForeign: true,

@@ -93,7 +93,8 @@ export function createPluginHost(plugins: readonly BuiltInPlugin[], foreign: For
       if (validator.Check(parameters)) return
       const [first] = validator.Errors(parameters)
       const path = first?.instancePath.slice(1).replaceAll('/', '.') || 'parameters'
-      throw new Failure('tool.bad_arguments', `${tool.name}: "${path}" ${first?.message ?? 'is wrong'}.`)
+      const reason = first?.message === 'schema is false' ? 'is none it knows' : (first?.message ?? 'is wrong')
+      throw new Failure('tool.bad_arguments', `${tool.name}: "${path}" ${reason}.`)
     },
   }
 }

@@ -14,10 +14,11 @@ import type { HookName } from '#plugin-process/runner-messages'
 import type { Asked, PluginConsent } from './plugin-consent.ts'
 import { findHold, refuseUnheld, refuseWithoutSandbox } from './choose-containment.ts'
 import type { Held } from './choose-containment.ts'
+import type { PluginLogs } from './plugin-logs.ts'
 import type { KeptCopies } from './kept-copies.ts'
 import { keepCopy } from './plugin-folder.ts'
 import type { FolderLook, KeptCopy } from './plugin-folder.ts'
-import type { PluginRoot } from './plugin-root.ts'
+import type { PluginPlace, PluginRoot } from './plugin-root.ts'
 import { openVersion } from './plugin-version.ts'
 import type { PluginVersion, VersionOptions } from './plugin-version.ts'
 
@@ -30,6 +31,8 @@ export type PluginParts = {
   /** Where there is no sandbox no plugin is started. */
   readonly requireSandbox: boolean
   readonly consent: PluginConsent
+  /** Where what plugins say is kept for their authors. */
+  readonly logs: PluginLogs
   readonly copies: KeptCopies
   readonly log: Log
   /** Why a plugin may not offer these tools beside the others, if so. */
@@ -62,6 +65,19 @@ export type InstalledPlugin = {
 
 /** `asks`: its owner has not allowed what it asks for. `off`: it crashed too often. */
 export type PluginState = 'serves' | 'asks' | 'disabled' | 'refused' | 'broken' | 'off'
+
+/** One of which nothing is known yet but where it lies. */
+export function newPlugin({ root, folder }: PluginPlace): InstalledPlugin {
+  const unknown = {
+    stamp: undefined,
+    manifest: undefined,
+    problem: undefined,
+    serving: undefined,
+    late: undefined,
+    hookFault: undefined,
+  }
+  return { root, folder, ...unknown, containment: 'none', state: 'asks', leftOut: [] }
+}
 
 /** Tries what is in a plugin's folder now, and swaps it in where it is good; otherwise the last good version serves on. Never fails. */
 export async function tryPlugin(plugin: InstalledPlugin, look: FolderLook, parts: PluginParts): Promise<void> {
@@ -107,7 +123,12 @@ export function withdraw(plugin: InstalledPlugin, { changed }: Pick<PluginParts,
   changed()
 }
 
-/** Where a plugin and its versions keep what. */
+/** Where a plugin keeps what it will find again. */
+export function dataFolder(home: string, name: string, root: PluginRoot): string {
+  return join(home, 'data', toDataName(name, root))
+}
+
+/** Where copies of what was in the folders are kept. */
 export function keptIn(home: string): string {
   return join(home, 'cache', 'plugins')
 }
@@ -166,12 +187,15 @@ type Version = { readonly manifest: Manifest; readonly copy: KeptCopy; readonly 
 async function serve(plugin: InstalledPlugin, { manifest, copy, held }: Version, parts: PluginParts): Promise<void> {
   const { home, log } = parts
   const { folder, digest } = copy
-  const dataDir = join(home, 'data', toDataName(manifest.name, plugin.root))
+  const dataDir = dataFolder(home, manifest.name, plugin.root)
   const { means, containment } = held
   const environment = toEnvironment(manifest, parts.environment)
   const hidden = codegendsOwn(parts)
   const path = parts.environment['PATH']
-  const program = toRunnerProgram({ manifest, folder, dataDir, environment, containment, means, hidden, path })
+  // Its author knows his files by their names in his own folder.
+  const printed = (text: string): void =>
+    parts.logs.printed(manifest.name, text.replaceAll(`file://${folder}/`, '').replaceAll(`${folder}/`, ''))
+  const program = toRunnerProgram({ manifest, folder, dataDir, environment, containment, means, hidden, path, printed })
   const { tools, hooks, running } = await describePlugin(program)
   const missing = whyHooksAreMissing(manifest, hooks)
   if (missing) {

@@ -1,5 +1,5 @@
 import type { Failure } from '@codegen/protocol/failure'
-import { fail, tryPlugin, withdraw } from './installed-plugin.ts'
+import { fail, newPlugin, tryPlugin, withdraw } from './installed-plugin.ts'
 import type { InstalledPlugin, PluginParts } from './installed-plugin.ts'
 import type { FolderLook } from './plugin-folder.ts'
 import { doRootsMeet } from './plugin-root.ts'
@@ -124,18 +124,6 @@ function findConflict(
     if (taken) return `The plugin ${other.manifest?.name} offers a tool ${taken.name} already.`
   }
   return undefined
-}
-
-function newPlugin({ root, folder }: PluginPlace): InstalledPlugin {
-  const unknown = {
-    stamp: undefined,
-    manifest: undefined,
-    problem: undefined,
-    serving: undefined,
-    late: undefined,
-    hookFault: undefined,
-  }
-  return { root, folder, ...unknown, containment: 'none', state: 'asks', leftOut: [] }
 }
 
 function keyOf(folder: string, server: string | undefined): string {

@@ -23,6 +23,7 @@ export type ListedPlugin = {
   server?: { command?: string; cwd?: string; url?: string; env: string[]; headers: string[] }
   /** What is not offered of it, and why. */
   left_out?: string[]
+  dev?: boolean
 }
 
 export function toListedPlugin(plugin: InstalledPlugin): ListedPlugin {

@@ -9,8 +9,11 @@ import { toListedPlugin } from './listed-plugin.ts'
 import type { ListedPlugin } from './listed-plugin.ts'
 import { missingGuards } from './missing-guards.ts'
 import type { PluginConsent } from './plugin-consent.ts'
+import type { PluginLogs } from './plugin-logs.ts'
 import { isOfferedIn } from './plugin-root.ts'
 import type { PluginSet } from './plugin-set.ts'
+import { removePlugin } from './remove-plugin.ts'
+import type { RemovedPlugin } from './remove-plugin.ts'
 
 /**
  * What the owner may do. What names a plugin resolves when it has been tried and fails with plugin.unknown; of two of one name it is the one of the project that `cwd`
@@ -23,6 +26,8 @@ export type OwnersWays = {
   disable(name: string, cwd?: string): Promise<ListedPlugin>
   /** Tries every plugin anew, the ones that crashed too often as well. */
   reload(): Promise<ListedPlugin[]>
+  /** Takes its folder away, what was allowed to it, and its log; what it kept for itself only `withData`. Fails with plugin.refused for one that lies elsewhere. */
+  remove(name: string, withData: boolean): Promise<RemovedPlugin>
   /** Lets the project that `cwd` lies in bring plugins of its own: all that lie there, tried. Each still needs its yes. Fails with plugin.unknown where it brings none. */
   trust(cwd: string): Promise<{ project: string; plugins: ListedPlugin[] }>
   /** Offers nothing of the project that `cwd` lies in any more. Fails with plugin.unknown where none is trusted. */
@@ -31,9 +36,14 @@ export type OwnersWays = {
   untrusted(cwd: string): Promise<string | undefined>
 }
 
-export type OwnersParts = { readonly set: PluginSet; readonly consent: PluginConsent; readonly home: string }
+export type OwnersParts = {
+  readonly set: PluginSet
+  readonly consent: PluginConsent
+  readonly logs: Pick<PluginLogs, 'forget'>
+  readonly home: string
+}
 
-export function toOwnersWays({ set, consent, home }: OwnersParts): OwnersWays {
+export function toOwnersWays({ set, consent, logs, home }: OwnersParts): OwnersWays {
   const named = (name: string, cwd?: string): InstalledPlugin => findNamed(set.all(), { name, cwd, home })
 
   /** As if it had not been tried yet. */
@@ -85,11 +95,14 @@ export function toOwnersWays({ set, consent, home }: OwnersParts): OwnersWays {
       await retry(set.all())
       return set.all().map(toListedPlugin)
     },
+    remove: async (name, withData) => removePlugin(named(name), withData, { set, consent, logs, home }),
     ...toProjectWays({ set, consent, home }),
   }
 }
 
 const settleTriesMax = 20
+
+type ProjectWays = Pick<OwnersWays, 'trust' | 'untrust' | 'untrusted'>
 
 function notConfined({ name, made }: Manifest): Failure {
   const command = made.kind === 'command' ? made.command.join(' ') : name
@@ -102,7 +115,7 @@ function notConfined({ name, made }: Manifest): Failure {
   )
 }
 
-function toProjectWays({ set, consent, home }: OwnersParts): Pick<OwnersWays, 'trust' | 'untrust' | 'untrusted'> {
+function toProjectWays({ set, consent, home }: Omit<OwnersParts, 'logs'>): ProjectWays {
   return {
     async trust(cwd) {
       const project = await findProject(cwd, home)

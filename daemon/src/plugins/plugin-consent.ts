@@ -22,6 +22,8 @@ export type PluginConsent = {
   guards(): readonly Guard[]
   allow(manifest: Manifest, asked: Asked): void
   setDisabled(name: string, root: Pick<PluginRoot, 'project'>, isDisabled: boolean): void
+  /** It is gone: one of its name that comes later is asked about anew, and it guards nothing. */
+  forget(name: string, root: Pick<PluginRoot, 'project'>): void
   /** Projects whose own plugins may be offered: real paths. */
   trusted(): readonly string[]
   setTrusted(project: string, isTrusted: boolean): void
@@ -91,6 +93,10 @@ export function openPluginConsent(file: string, log: Log): PluginConsent {
     setDisabled(name, root, isDisabled) {
       if (isDisabled) disabled.add(toKey(name, root))
       else disabled.delete(toKey(name, root))
+      save()
+    },
+    forget(name, root) {
+      for (const said of [allowed, disabled, guards]) said.delete(toKey(name, root))
       save()
     },
     trusted: () => [...projects],

@@ -1,6 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto'
 import { cp, lstat, readFile, readdir, realpath, rename, rm } from 'node:fs/promises'
-import { join, relative } from 'node:path'
+import { basename, join, relative } from 'node:path'
 import { Failure } from '@codegen/protocol/failure'
 import { limits } from '#limits'
 
@@ -48,7 +48,13 @@ export async function lookAtFolder(folder: string): Promise<FolderLook | undefin
 
 async function childrenOf(path: string): Promise<string[]> {
   const names = await readdir(path).catch(() => [])
-  return names.toSorted((a, b) => (a < b ? -1 : 1)).map((name) => join(path, name))
+  const wanted = names.filter((name) => !isNoPart(name))
+  return wanted.toSorted((a, b) => (a < b ? -1 : 1)).map((name) => join(path, name))
+}
+
+/** What an author keeps beside a plugin: its history. */
+function isNoPart(name: string): boolean {
+  return name === '.git'
 }
 
 /** Whether others than this user may put something here. A sentence's end, or undefined. */
@@ -67,7 +73,8 @@ export async function keepCopy(folder: string, files: readonly string[], keptIn:
   if (await lstat(kept).catch(() => undefined)) return { folder: kept, digest }
   const fresh = join(keptIn, `.${randomUUID()}`)
   try {
-    await cp(folder, fresh, { recursive: true, verbatimSymlinks: true })
+    const filter = (path: string): boolean => !isNoPart(basename(path))
+    await cp(folder, fresh, { recursive: true, verbatimSymlinks: true, filter })
     if ((await digestOf(fresh, files)) !== digest) throw refused('it changed while it was read')
     await rename(fresh, kept)
   } finally {
@@ -78,7 +85,7 @@ export async function keepCopy(folder: string, files: readonly string[], keptIn:
 
 export type KeptCopy = { readonly folder: string; readonly digest: string }
 
-/** Of the content of these files. Fails with plugin.refused where one cannot be read. */
+/** Of the names and the content of all these files. Fails with plugin.refused where one cannot be read. */
 export async function digestOf(folder: string, files: readonly string[]): Promise<string> {
   const hash = createHash('sha256')
   for (const file of files) {

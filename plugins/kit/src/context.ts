@@ -1,4 +1,4 @@
-import type { ToolStatus } from '@codegen/protocol/tool'
+import type { ToolStatus } from './tool-definition.ts'
 
 /**
  * A tool's only hands. Built-ins and foreign plugins reach files, processes and the network through this and nothing else, so that policy,

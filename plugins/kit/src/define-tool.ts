@@ -1,4 +1,4 @@
-import type { ToolDefinition } from '@codegen/protocol/tool'
+import type { ToolDefinition } from './tool-definition.ts'
 import type { ToolContext, ToolReturn } from './context.ts'
 import type { Hooks } from './hooks.ts'
 

@@ -1,4 +1,4 @@
-import type { ToolStatus } from '@codegen/protocol/tool'
+import type { ToolStatus } from './tool-definition.ts'
 
 /**
  * What a plugin may export beside its tools, to be told of the calls of this machine, its own and those of the built-ins among them. Only calls of the tools that its manifest names in

@@ -1,5 +1,6 @@
 import { Type } from 'typebox'
 import { LogLine } from './logs.ts'
+import { PluginDevNews, PluginLogLine } from './plugins.ts'
 import { ToolId } from '#ids'
 import { RunEvent } from '#wire/run-event'
 import { RunFinished } from '#wire/run-finished'
@@ -19,6 +20,15 @@ export const ApprovalResolvedNotification = {
 
 /** daemon -> client: a line of the log, to a client that follows it. */
 export const LogLineNotification = { method: 'logs/line', parameters: LogLine } as const
+
+/** daemon -> client: a line of what a plugin said, to a client that follows it or develops it. */
+export const PluginLogLineNotification = { method: 'plugins/log-line', parameters: PluginLogLine } as const
+
+/** daemon -> client: what became of the plugin this client develops, or of a call of it. */
+export const PluginDevNewsNotification = {
+  method: 'plugins/dev-news',
+  parameters: Type.Object({ news: PluginDevNews }),
+} as const
 
 /** daemon -> client: a piece of a tool call's output. */
 export const ToolOutputNotification = { method: 'tools/output', parameters: ToolOutput } as const

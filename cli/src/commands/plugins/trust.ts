@@ -3,9 +3,10 @@ import { exitCodes } from '#exit-code'
 import { toOneLine } from '#render/visible'
 import { withClient } from '#with-client'
 import type { Plugin } from '#client'
-import type { Command, Operand, Option } from './command.ts'
-import { json } from './options.ts'
-import { printPlugins } from './plugins.ts'
+import type { Command, Operand } from '#commands/command'
+import { json } from '#commands/options'
+import { yes } from './operands.ts'
+import { printPlugins } from './show-plugins.ts'
 
 const folder: Operand = {
   name: 'DIR',
@@ -13,12 +14,11 @@ const folder: Operand = {
   isOptional: true,
   completes: 'folders',
 }
-const yes: Option = { name: 'yes', summary: 'and let each of them have what it asks for, without looking' }
 
 /** `codegen plugins trust [DIR]` */
 export const trustPlugins: Command = {
   name: 'plugins trust',
-  group: 'This machine',
+  group: 'Plugins',
   summary: 'let a project bring plugins of its own',
   operands: [folder],
   options: [yes, json],
@@ -36,7 +36,7 @@ export const trustPlugins: Command = {
         isMeant(plugin) ? client.allowPlugin(plugin.name, { cwd: project }) : plugin,
       )
       const found = await Promise.all(allowed)
-      printPlugins(found, { isJson: has(json), terminal })
+      printPlugins(found, { has, terminal })
       if (found.some(({ state }) => state === 'asks'))
         terminal.note('codegen plugins allow NAME lets one have what it asks for.')
       return exitCodes.done
@@ -47,7 +47,7 @@ export const trustPlugins: Command = {
 /** `codegen plugins untrust [DIR]` */
 export const untrustPlugins: Command = {
   name: 'plugins untrust',
-  group: 'This machine',
+  group: 'Plugins',
   summary: "offer nothing of a project's own plugins any more",
   operands: [folder],
   options: [],
