@@ -83,6 +83,23 @@ test('each server of a file is a plugin that is started after its owner’s yes 
   )
 })
 
+test('a server of several in one file is not removed with the others, and what one prints is in its log', async (t) => {
+  const side = await startWith(t)
+  drop(side, 'two', { one: stdio('good', 'one'), two: stdio('good', 'two') })
+  await allow(side, 'one')
+  await t.rejects(side.client.request('plugins/remove', { name: 'one', with_data: false }), {
+    code: 'plugin.refused',
+    message: /two\.mcp\.json brings two as well; take one out of it there/,
+  })
+  await t.resolves(call(side, 'one_crash').catch(() => undefined))
+  const lines = async () => (await side.client.request('plugins/logs', { name: 'one', lines: 10 })).lines
+  await until(async () => (await lines()).length > 0)
+  t.match(await lines(), [{ plugin: 'one', source: 'stderr' }])
+  drop(side, 'two', { one: stdio('good', 'one') })
+  await until(async () => (await side.client.request('plugins/list', {})).plugins.length === 1)
+  t.match(await side.client.request('plugins/remove', { name: 'one', with_data: false }), { folder: /two\.mcp\.json/ })
+})
+
 test('a changed entry is another question; a broken file leaves the last good server serving; one that is gone goes', async (t) => {
   const side = await startWith(t)
   drop(side, 'it', { it: stdio('good', 'first') })

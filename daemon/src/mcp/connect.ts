@@ -19,6 +19,8 @@ export type ConnectOptions = {
   readonly launch: McpLaunch
   /** Where a server of ours may keep things. */
   readonly dataDir: string
+  /** Hears what a server of ours prints on stderr. */
+  printed(text: string): void
   /** Each channel as it is opened, so that it can be ended meanwhile. */
   opened(channel: Channel): void
   toolsChanged(): void
@@ -47,8 +49,8 @@ export async function connect(options: ConnectOptions): Promise<Connection> {
 }
 
 async function connectIn(era: (typeof eras)[number], options: ConnectOptions): Promise<Connection> {
-  const { launch, dataDir, signal } = options
-  const channel = launch.kind === 'stdio' ? openStdioChannel(launch, dataDir) : openHttpChannel(launch)
+  const { launch, signal } = options
+  const channel = launch.kind === 'stdio' ? openStdioChannel(launch, options) : openHttpChannel(launch)
   options.opened(channel)
   const client = new Client(
     { name: 'codegen', version: readVersion() },

@@ -11,7 +11,10 @@ import type { OpenServerOptions } from './open-server.ts'
 import { isClosed, toReason } from './to-failure.ts'
 import { within } from './within.ts'
 
-export type McpProcessOptions = Pick<OpenServerOptions, 'name' | 'launch' | 'dataDir' | 'startMsMax' | 'described'>
+export type McpProcessOptions = Pick<
+  OpenServerOptions,
+  'name' | 'launch' | 'dataDir' | 'printed' | 'startMsMax' | 'described'
+>
 
 /** Starts or dials one server. Its tools are asked for at once. */
 export function startMcpProcess(options: McpProcessOptions): PluginProcess {

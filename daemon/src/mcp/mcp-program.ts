@@ -6,6 +6,8 @@ export type McpProgramOptions = {
   readonly name: string
   readonly launch: McpLaunch
   readonly dataDir: string
+  /** Hears what a server of ours prints on stderr. */
+  printed(text: string): void
   readonly definitionsFile: string
   readonly startMsMax: number
 }

@@ -26,7 +26,9 @@ function start(t: Test, entry: object, { startMsMax = 20_000 } = {}): Started {
   const folder = t.testdir()
   const dataDir = join(folder, 'data')
   const launch = toLaunch(server, { root: undefined, dataDir, environment: process.env })
-  const program = toMcpProgram({ name: 'it', launch, dataDir, definitionsFile: join(folder, 'it.json'), startMsMax })
+  const definitionsFile = join(folder, 'it.json')
+  const printed = (): undefined => undefined
+  const program = toMcpProgram({ name: 'it', launch, dataDir, printed, definitionsFile, startMsMax })
   const offers: Offer[] = []
   const started = program.start((offer) => offers.push(offer))
   t.teardown(async () => {

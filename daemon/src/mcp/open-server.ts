@@ -17,6 +17,8 @@ export type OpenServerOptions = {
   readonly name: string
   readonly launch: McpLaunch
   readonly dataDir: string
+  /** Hears what a server of ours prints on stderr. */
+  printed(text: string): void
   readonly startMsMax: number
   /** Aborted when it is no longer wanted. */
   readonly signal: AbortSignal

@@ -16,12 +16,22 @@ import type { StdioLaunch } from './to-launch.ts'
 
 type Child = ChildProcessByStdio<Writable, Readable, Readable>
 
+type Surroundings = {
+  /** Where it may keep things. */
+  readonly dataDir: string
+  /** Hears what it prints on stderr, as it comes. */
+  printed(text: string): void
+}
+
 /** Starts a server's process at the head of a group of its own, which ends as a whole: what it started goes with it. */
-export function openStdioChannel({ command, args, cwd, env }: StdioLaunch, dataDir: string): Channel {
+export function openStdioChannel(
+  { command, args, cwd, env }: StdioLaunch,
+  { dataDir, printed }: Surroundings,
+): Channel {
   mkdirSync(dataDir, { recursive: true, mode: 0o700 })
   const child = spawn(command, [...args], { cwd, env: { ...env }, stdio: ['pipe', 'pipe', 'pipe'], detached: true })
   const endGroup = toGroupEnd(child)
-  const complaint = keepComplaint(child.stderr)
+  const complaint = keepComplaint(child.stderr, printed)
   const gone = watchEnd(child).then(async (how) => {
     await endGroup('SIGKILL')
     return how
@@ -84,10 +94,13 @@ function toReason(error: unknown): string {
     : error.message
 }
 
-function keepComplaint(stderr: Readable): () => string {
+function keepComplaint(stderr: Readable, printed: (text: string) => void): () => string {
   let kept = ''
-  stderr.setEncoding('utf8').on('data', (chunk: string) => {
+  const decoder = new TextDecoder()
+  paceReading(stderr, (bytes) => {
+    const chunk = decoder.decode(bytes, { stream: true })
     kept = (kept + chunk).slice(-limits.pluginComplaintCharactersMax)
+    printed(chunk)
   })
   return () => kept
 }

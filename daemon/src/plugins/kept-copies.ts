@@ -8,6 +8,7 @@ import { limits } from '#limits'
 export type KeptCopies = {
   /** Digest of the copy that served last of what lay in this folder, in this codegend or one before. */
   lastGood(folder: string): Promise<string | undefined>
+  /** What serves now. A folder or file with several keeps one of each, by `folder#name`. */
   noteGood(folder: string, digest: string): Promise<void>
   /**
    * Removes copies that nobody will ask for: not the last good one of a folder that is there, and not used for limits.pluginCopyKeptMs, or beyond the newest
@@ -42,11 +43,14 @@ export function openKeptCopies(keptIn: string): KeptCopies {
     },
     async prune(folders, now) {
       const good = await load()
-      const gone = [...good.keys()].filter((folder) => !folders.includes(folder))
+      const isThere = (key: string): boolean => folders.some((folder) => key === folder || key.startsWith(`${folder}#`))
+      const gone = [...good.keys()].filter((key) => !isThere(key))
       for (const folder of gone) good.delete(folder)
       if (gone.length > 0) await saveNow(good)
       const kept = new Set(good.values())
-      const others = (await readdir(keptIn)).filter((name) => isCopy(name) && !kept.has(name))
+      // Of a server there are definitions alone.
+      const names = (await readdir(keptIn)).map((name) => name.replace(/\.json$/, ''))
+      const others = [...new Set(names)].filter((name) => isCopy(name) && !kept.has(name))
       const aged = await Promise.all(others.map(async (name) => ({ name, ageMs: now - (await usedAt(keptIn, name)) })))
       const newestFirst = aged.toSorted((a, b) => a.ageMs - b.ageMs)
       for (const [index, { name, ageMs }] of newestFirst.entries())
@@ -75,11 +79,11 @@ function isCopy(name: string): boolean {
 }
 
 async function usedAt(keptIn: string, name: string): Promise<number> {
-  try {
-    return (await stat(join(keptIn, name))).mtimeMs
-  } catch {
-    return 0
+  for (const path of [join(keptIn, name), join(keptIn, `${name}.json`)]) {
+    const found = await stat(path).catch(() => undefined)
+    if (found) return found.mtimeMs
   }
+  return 0
 }
 
 async function removeCopy(keptIn: string, name: string): Promise<void> {

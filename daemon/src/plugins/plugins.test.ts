@@ -94,11 +94,22 @@ test('copies of older versions go when they are old or too many; the last good o
   await copies.noteGood('/gone', gone)
   for (const digest of [good, gone]) utimesSync(join(keptIn, digest), 1, 1)
   const old = make(2, limits.pluginCopyKeptMs + 60_000)
+  // Of servers there are definitions alone.
+  const [server, lost] = ['f'.repeat(32), 'e'.repeat(32)]
+  await copies.noteGood('/here#notes', server)
+  for (const digest of [server, lost]) {
+    writeFileSync(join(keptIn, `${digest}.json`), '{}')
+    utimesSync(join(keptIn, `${digest}.json`), 1, 1)
+  }
   const young = Array.from({ length: limits.pluginCopiesMax + 3 }, (_, index) => make(index + 3, index * 1_000))
   await openKeptCopies(keptIn).prune(['/here'], now)
   const isThere = (digest: string): boolean =>
     existsSync(join(keptIn, digest)) && existsSync(join(keptIn, `${digest}.json`))
   t.strictSame([good, gone, old].map(isThere), [true, false, false])
+  t.strictSame(
+    [server, lost].map((digest) => existsSync(join(keptIn, `${digest}.json`))),
+    [true, false],
+  )
   t.strictSame(
     young.map(isThere),
     young.map((_, index) => index < limits.pluginCopiesMax),

@@ -11,13 +11,13 @@ import type { PluginSet } from './plugin-set.ts'
 export type RemovedPlugin = { folder: string; data_folder?: string }
 
 export type RemoveParts = {
-  readonly set: Pick<PluginSet, 'settled'>
+  readonly set: Pick<PluginSet, 'all' | 'settled'>
   readonly consent: Pick<PluginConsent, 'forget'>
   readonly logs: Pick<PluginLogs, 'forget'>
   readonly home: string
 }
 
-/** Takes a plugin of `plugins/` in CODEGEN_HOME away, with what was allowed to it. Fails with plugin.refused for one that lies elsewhere. */
+/** Takes a plugin of `plugins/` in CODEGEN_HOME away, with what was allowed to it. Fails with plugin.refused for one that lies elsewhere, or in one file or folder with others. */
 export async function removePlugin(
   plugin: InstalledPlugin,
   withData: boolean,
@@ -27,6 +27,11 @@ export async function removePlugin(
   const name = manifest?.name ?? ''
   if (root.folder !== join(home, 'plugins'))
     throw new Failure('plugin.refused', `The plugin ${name} lies in ${folder}; take it away there.`)
+  const others = set.all().filter((other) => other !== plugin && other.folder === folder)
+  if (others.length > 0) {
+    const names = others.map(({ manifest: { name: other } = { name: '' } }) => other).join(', ')
+    throw new Failure('plugin.refused', `${folder} brings ${names} as well; take ${name} out of it there.`)
+  }
   await rm(folder, { recursive: true, force: true })
   consent.forget(name, root)
   await set.settled()

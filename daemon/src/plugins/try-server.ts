@@ -1,4 +1,3 @@
-import { utimes } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Failure } from '@codegen/protocol/failure'
 import type { ToolDefinition } from '@codegen/protocol/tool'
@@ -13,7 +12,7 @@ import { describeServer, keepOffer } from './describe-server.ts'
 import { fail, keptIn, nextState, settle, swapIn, toDataName, withdraw } from './installed-plugin.ts'
 import type { InstalledPlugin, PluginParts } from './installed-plugin.ts'
 import { digestOf, keepCopy } from './plugin-folder.ts'
-import type { FolderLook } from './plugin-folder.ts'
+import type { FolderLook, KeptCopy } from './plugin-folder.ts'
 import type { PluginVersion } from './plugin-version.ts'
 
 /** A server, and the look at the file or folder it was found in. */
@@ -64,14 +63,13 @@ async function serve(
   const { home, environment } = parts
   const digest = ask.digest.slice(0, 32)
   if (plugin.state === 'serves' && plugin.serving?.digest === digest) return
-  const root = isFile(look) ? undefined : (await keepCopy(plugin.folder, look.files, keptIn(home))).folder
-  // What is used is young.
-  if (root !== undefined) await utimes(root, new Date(), new Date())
+  const copy = isFile(look) ? undefined : await keepCopy(plugin.folder, look.files, keptIn(home))
   const { name } = manifest
   const dataDir = join(home, 'data', toDataName(name, plugin.root))
-  const launch = toLaunch(server, { root, dataDir, environment })
+  const launch = toLaunch(server, { root: copy?.folder, dataDir, environment })
   const definitionsFile = join(keptIn(home), `${digest}.json`)
-  const program = toMcpProgram({ name, launch, dataDir, definitionsFile, startMsMax: limits.mcpStartMsMax })
+  const printed = (text: string): void => parts.logs.printed(name, text)
+  const program = toMcpProgram({ name, launch, dataDir, printed, definitionsFile, startMsMax: limits.mcpStartMsMax })
   const opened: PluginVersion[] = []
   const redefined = (offer: Offer): void => {
     const { serving } = plugin
@@ -82,6 +80,21 @@ async function serve(
     swapIn(plugin, { manifest, program, digest, tools: offer.tools, hooks: noHooks, first: running, redefined }, parts),
   )
   plugin.leftOut = offer.leftOut
+  await keepUsed(plugin, { digest, copy }, parts)
+}
+
+/** Neither the copy nor the definitions are removed while it serves, and the definitions are there at the next start. */
+async function keepUsed(
+  { folder, manifest }: InstalledPlugin,
+  { digest, copy }: { digest: string; copy: KeptCopy | undefined },
+  { copies, log }: PluginParts,
+): Promise<void> {
+  try {
+    await copies.noteGood(`${folder}#${manifest?.name}`, digest)
+    if (copy) await copies.noteGood(`${folder}#`, copy.digest)
+  } catch (error) {
+    log.error('what serves is not on record', error)
+  }
 }
 
 const noHooks = { before: [], after: [] }
