@@ -14,7 +14,7 @@ export const openTasks = defineTool(
   async ({ folder = '.' }: { folder?: string }, context) => {
     const wanted = { path: folder, regex: '\\b(TODO|FIXME)\\b', context: 0, linesMax: 200 }
     const { files, matches } = await context.search.lines(wanted)
-    context.output(`${matches} in ${files.length} files\n`)
+    context.output(`marked lines: ${matches}, files: ${files.length}\n`)
     const found = files.flatMap(({ path, lines }) =>
       lines.map(({ number, text }) => `${path}:${number}: ${text.trim()}`),
     )
