@@ -123,6 +123,25 @@ test('an npm package comes with what it depends on, pinned, and no install scrip
   t.same(await readdir(installed()), ['@acme__words'], 'what failed left nothing')
 })
 
+test('what a repository says to npm is not heard, wherever it says it', async (t) => {
+  const folder = join(dirname(system.home), 'told')
+  await mkdir(join(folder, 'etc'), { recursive: true })
+  const manifest = { name: 'told', version: '1.0.0', type: 'module', dependencies: { 'the-word': '^1.0.0' } }
+  const codegen = { api: 1, main: './plugin.js' }
+  await writeFile(join(folder, 'package.json'), JSON.stringify({ ...manifest, codegen }))
+  const code =
+    "import { word } from 'the-word'\nexport default { tools: [{ name: 'Told', description: '', parameters: { type: 'object' }, run: () => word }] }\n"
+  await writeFile(join(folder, 'plugin.js'), code)
+  for (const file of ['.npmrc', 'etc/npmrc']) await writeFile(join(folder, file), 'package-lock-only=true\n')
+  const run = (...words: string[]) =>
+    promisify(execFile)('git', ['-c', 'user.name=T', '-c', 'user.email=t@localhost', ...words], { cwd: folder })
+  await run('init', '--quiet')
+  await run('add', '--all')
+  await run('commit', '--quiet', '--message', 'one')
+  t.match(await add(`file://${folder}`, '--yes'), { code: 0, stdout: /told 1\.0\.0[^]*serves +Told/ })
+  await system.codegen(['plugins', 'remove', 'told'])
+})
+
 test('what codegen did not put there is not replaced, and what is no source is told so', async (t) => {
   await rm(join(author, '.git'), { recursive: true })
   await cp(author, installed('hello'), { recursive: true })

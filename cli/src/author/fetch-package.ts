@@ -5,13 +5,17 @@ import { isObject } from '#parse-news'
 import type { PluginSource } from './parse-source.ts'
 import { runProgram } from './run-program.ts'
 
-/** Nothing of a package runs, and none is built from a repository: npm would start git for that. */
+/**
+ * Nothing of a package runs, and none is built from a repository: npm would start git for that. The folder is npm's by being worked in, and not by `--prefix`: with that npm reads
+ * `etc/npmrc` in it as the machine's own settings.
+ */
 const guards = [
   '--ignore-scripts',
   '--omit=dev',
   '--no-audit',
   '--no-fund',
   '--no-bin-links',
+  '--no-workspaces',
   '--no-update-notifier',
   '--git=false',
   '--fetch-retries=1',
@@ -27,7 +31,7 @@ export async function fetchPackage(
   signal: AbortSignal,
 ): Promise<{ folder: string; integrity?: string }> {
   await writeFile(join(scratch, 'package.json'), '{"private":true}\n')
-  const words = ['install', ...guards, '--install-strategy=nested', '--prefix', scratch, `${name}@${wanted}`]
+  const words = ['install', ...guards, '--install-strategy=nested', `${name}@${wanted}`]
   const { code, stderr } = await runProgram('npm', words, { cwd: scratch, signal })
   if (code !== 0) throw new Failure('request.invalid', toSentence(stderr, `${name}@${wanted}`))
   const folder = join(scratch, 'plugin')
@@ -44,7 +48,7 @@ export async function installDependencies(folder: string, signal: AbortSignal): 
     () => true,
     () => false,
   )
-  const words = [isLocked ? 'ci' : 'install', ...guards, '--prefix', folder]
+  const words = [isLocked ? 'ci' : 'install', ...guards]
   const { code, stderr } = await runProgram('npm', words, { cwd: folder, signal })
   if (code !== 0) throw new Failure('request.invalid', toSentence(stderr, 'what the plugin depends on'))
 }
