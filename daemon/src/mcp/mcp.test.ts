@@ -60,7 +60,7 @@ for (const mode of ['good', 'dirty', 'modern']) {
     t.match(await call(started, 'it_greet', { parameters: { who: 'Bob' } }).answer, { text: 'Ada greets Bob' })
     const last = call(started, 'it_last')
     t.match(await last.answer, { text: 'done' })
-    t.strictSame(last.shown, ['progress the last word\n'])
+    t.strictSame(last.shown, ['progress the\n', 'progress last\n', 'progress word\n'])
     t.match(await call(started, 'it_stray').answer, { text: 'still here' })
     t.match(await call(started, 'it_fail').answer, { text: 'it did not work', isError: true })
     await t.rejects(call(started, 'it_error').answer, { code: 'tool.failed', message: /no such thing \(-32602\)/ })

@@ -41,11 +41,8 @@ export function toOrderly(inner: Transport, listed: (tools: readonly unknown[]) 
       const method = asked.get(message.id ?? '')
       if (method === undefined) return
       asked.delete(message.id ?? '')
-      turns.take(() => deliver(method === 'tools/list' ? withoutTools(message, listed) : message))
-    } else if (isWanted()) {
-      turns.take(() => deliver(message))
-      turns.hold()
-    }
+      turns.answer(() => deliver(method === 'tools/list' ? withoutTools(message, listed) : message))
+    } else if (isWanted()) turns.news(() => deliver(message))
   }
 
   function lost(id: string | number, options: TransportSendOptions | undefined): void {
@@ -74,22 +71,25 @@ function toCancelled(message: JSONRPCMessage): string | number | undefined {
   return typeof id === 'string' || typeof id === 'number' ? id : undefined
 }
 
-/** What comes after something that holds waits until that has been taken up. */
-function createTurns(): { take(deliver: () => void): void; hold(): void } {
+/** News is handed on as it comes; an answer waits until the news before it has been taken up. */
+function createTurns(): { news(deliver: () => void): void; answer(deliver: () => void): void } {
   const waiting: (() => void)[] = []
   let isHeld = false
+
+  function handOn(): void {
+    isHeld = false
+    for (const deliver of waiting.splice(0)) deliver()
+  }
+
   return {
-    take(deliver) {
-      if (isHeld && waiting.length < limits.mcpNewsPerSecondMax) waiting.push(deliver)
-      else deliver()
-    },
-    hold() {
-      if (isHeld) return
+    news(deliver) {
+      deliver()
+      if (!isHeld) setImmediate(handOn)
       isHeld = true
-      setImmediate(() => {
-        isHeld = false
-        for (const deliver of waiting.splice(0)) deliver()
-      })
+    },
+    answer(deliver) {
+      if (isHeld) waiting.push(deliver)
+      else deliver()
     },
   }
 }
