@@ -197,7 +197,10 @@ test('the inspector lists and calls the tools of codegen mcp', { skip }, async (
       '--auto',
     ]
     // It starts a server with the basics of its environment alone.
-    const told = Object.entries(system.env).flatMap(([name, value]) => ['-e', `${name}=${value ?? ''}`])
+    const isOurs = (name: string): boolean => name.startsWith('CODEGEN_') || name.startsWith('OPENAI_')
+    const told = Object.entries(system.env).flatMap(([name, value]) =>
+      value && isOurs(name) ? ['-e', `${name}=${value}`] : [],
+    )
     const line = [inspector ?? '', '--cli', ...told, ...words, '--', ...target]
     const options = { cwd: system.project, env: { ...system.env, MCP_CATALOG_PATH: join(system.home, 'catalog.json') } }
     return (await promisify(execFile)(process.execPath, line, options)).stdout

@@ -3,6 +3,7 @@ import { listFamily, listUsersOf, waitForEnd } from '#demo/processes'
 
 /** How long codegend, its Maestro and their Postgres have to leave when they are asked to. */
 const stopMsMax = 15_000
+const askAgainMs = 500
 
 /**
  * Asks the codegend of a CODEGEN_HOME to leave and waits for it and all it started. What does not leave is killed, and returned: that is
@@ -13,7 +14,14 @@ export async function stopDaemon(home: string): Promise<number[]> {
   // Where codegend did not answer, its processes are known by their environment.
   const others = await listUsersOf(home)
   if (family.length === 0) for (const pid of others) signal(pid, 'SIGTERM')
-  const left = await waitForEnd([...new Set([...family, ...others])], stopMsMax)
+  const all = [...new Set([...family, ...others])]
+  const deadline = performance.now() + stopMsMax
+  let left = await waitForEnd(all, askAgainMs)
+  while (left.length > 0 && performance.now() < deadline) {
+    // Of two that were started at once the later one may have taken the place of the one that left.
+    await askToLeave(home)
+    left = await waitForEnd(left, askAgainMs)
+  }
   for (const pid of left) signal(pid, 'SIGKILL')
   return left
 }

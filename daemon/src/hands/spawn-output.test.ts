@@ -174,7 +174,8 @@ test('colours, links, clipboard writes and progress lines reach neither the mode
   ].join(';')
   const { head } = await run(command, { onOutput: (chunk) => void chunks.push(chunk) })
   t.equal(head, 'red link \n100%\ncursorhome\ntitle\n')
-  t.equal(chunks.join(''), 'red link \n10%\n55%\n100%\ncursorhome\ntitle\n')
+  // A state that was overwritten before anybody read it is not shown.
+  t.match(chunks.join(''), /^red link \n(?:10%\n)?(?:55%\n)?100%\ncursorhome\ntitle\n$/)
 })
 
 test('a progress bar of any length takes the room of its last state', async (t) => {

@@ -67,7 +67,7 @@ export function createForeignPlugins(options: ForeignPluginsOptions): ForeignPlu
     ...consent.trusted().map((project) => ({ folder: pluginsOfProject(project), project })),
   ]
   let watching: PluginWatch | undefined
-  let looked = false
+  let [looked, stopped] = [false, false]
   let pruning: NodeJS.Timeout | undefined
   const copies = openKeptCopies(keptIn(home))
   const logs = createPluginLogs(home)
@@ -77,12 +77,14 @@ export function createForeignPlugins(options: ForeignPluginsOptions): ForeignPlu
   const installed = (): InstalledPlugin[] => besides(dev.all(), set.all())
   return {
     async start() {
+      if (stopped) return
       mkdirSync(root, { recursive: true, mode: 0o700 })
       mkdirSync(keptIn(home), { recursive: true, mode: 0o700 })
       const fault = (error: unknown): void => log.error('the plugins could not be looked at', error)
       watching = watchPlugins({ roots, look: set.look, fault })
       await set.settled()
       looked = true
+      if (stopped) return
       pruning = pruneCopies(
         copies,
         async () => [...(await set.folders()), ...dev.all().map(({ folder }) => folder)],
@@ -101,11 +103,15 @@ export function createForeignPlugins(options: ForeignPluginsOptions): ForeignPlu
     logs,
     ...toOwnersWays({ set, consent, logs, home }),
     stop() {
+      stopped = true
       clearInterval(pruning)
       dev.stop()
       logs.close()
       watching?.stop().catch((error: unknown) => log.error('the watch of the plugins did not end', error))
-      for (const { serving } of set.all()) serving?.cancel()
+      const cancelAll = (): void => set.all().forEach(({ serving }) => serving?.cancel())
+      cancelAll()
+      // One that is being tried may serve only then.
+      set.tried().then(cancelAll, cancelAll)
     },
   }
 }

@@ -14,6 +14,8 @@ export type PluginSet = {
   all(): InstalledPlugin[]
   /** One look at everything, after those before it; what has settled and is not what was tried last is begun to be tried. */
   look(): Promise<void>
+  /** The end of all that is being tried. */
+  tried(): Promise<void>
   /** A look, and the end of all that is being tried. */
   settled(): Promise<void>
   /** Every folder that is there now, tried or not. */
@@ -69,6 +71,7 @@ export function createPluginSet(options: PluginSetOptions): PluginSet {
   return {
     all: plugins.all,
     look,
+    tried: plugins.tried,
     async settled() {
       await look()
       await plugins.tried()
