@@ -117,12 +117,14 @@ def find_comments(call):
     files = [entry["path"] for entry in listing["entries"] if entry["kind"] == "file"]
     found = []
     for file in files:
+        before = len(found)
         for number, line in enumerate(lines_of(call, f"{folder}/{file}"), 1):
             match = comment.search(line)
             if match and len(found) < COMMENTS_MAX:
                 text = match[2].removesuffix("*/").removesuffix("-->").strip()[:200]
                 found.append({"file": file, "line": number, "word": match[1], "text": text})
-                call.show(f"{file}:{number}: {match[1]} {text}\n")
+        if len(found) > before:
+            call.show(f"{file}: {len(found) - before}\n")
     more = "" if listing["totalIsExact"] and len(found) < COMMENTS_MAX else " There may be more."
     lines = [f"{one['file']}:{one['line']}: {one['word']} {one['text']}".rstrip() for one in found]
     summary = f"{len(found)} comments in {len({one['file'] for one in found})} of {len(files)} files.{more}"
