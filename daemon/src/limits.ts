@@ -202,7 +202,7 @@ export const limits = {
   pluginCopyKeptMs: 60 * 60_000,
   pluginCopiesMax: 100,
   /** A folder that has not changed for so long is taken for whole; and how often all are looked at besides being watched. */
-  pluginSettleMs: 200,
+  pluginSettleMs: 130,
   pluginLookMs: 10_000,
   /** How far below `plugins/` changes are watched for; those below that are found by the next look. */
   pluginWatchDepthMax: 6,
