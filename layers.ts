@@ -16,6 +16,7 @@ export const layers: Readonly<Record<string, Layer>> = {
     leaves: [
       'config',
       'crash-points',
+      'is-inside',
       'log',
       'log-line',
       'log-reader',

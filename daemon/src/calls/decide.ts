@@ -1,5 +1,6 @@
 import type { RunMode } from '@codegen/protocol/wire'
 import type { RemoteRoot } from '#config'
+import { isInside } from '#is-inside'
 
 /** What is known of a call when it is decided. Nothing here was said by the server but what it asks for, and that it wants a question. */
 export type CallToDecide = {
@@ -93,8 +94,4 @@ function stricter(one: RunMode, other: RunMode): RunMode {
 
 function deny(reason: string): Decision & { kind: 'deny' } {
   return { kind: 'deny', reason }
-}
-
-function isInside(root: string, path: string): boolean {
-  return path === root || path.startsWith(root.endsWith('/') ? root : `${root}/`)
 }

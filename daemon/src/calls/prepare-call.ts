@@ -3,6 +3,7 @@ import type { Tool } from '@codegen/kit'
 import { Failure } from '@codegen/protocol/failure'
 import type { RunTool } from '@codegen/protocol/wire'
 import type { RemoteRoot } from '#config'
+import { isInside } from '#is-inside'
 import type { JournaledRun } from '#journal/journal'
 import type { PluginHost } from '#plugins/host'
 import { decideRun } from './decide.ts'
@@ -46,8 +47,4 @@ async function toFolder(root: string, path: string): Promise<string> {
   const folder = await realFolder(resolve(root, path))
   if (folder !== undefined && isInside(root, folder)) return folder
   throw new Failure('file.outside_workspace', 'The folder this call was to work in is not inside the project.')
-}
-
-function isInside(root: string, path: string): boolean {
-  return path === root || path.startsWith(root.endsWith('/') ? root : `${root}/`)
 }

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Failure } from '@codegen/protocol/failure'
+import { isInside } from '#is-inside'
 import { limits } from '#limits'
 import { findProgram } from '#sandbox/find-program'
 import type { Means } from '#sandbox/means'
@@ -103,12 +104,10 @@ function toBounds({ means: { prlimit }, containment }: ContainedPlugin): string[
 function toView({ manifest, folder, dataDir, hidden }: ContainedPlugin): SandboxView {
   const { made, permissions } = manifest
   const [reads, writes] = [placesOf(permissions.read), placesOf(permissions.write)]
-  const isAbove = (place: string, below: string): boolean =>
-    `${below}/`.startsWith(place.endsWith('/') ? place : `${place}/`)
   return {
     readable: [...reads, ...(made.kind === 'module' ? [installation] : []), process.execPath, folder],
     writable: [...writes, dataDir],
-    hidden: hidden.filter((below) => [...reads, ...writes].some((place) => isAbove(place, below))),
+    hidden: hidden.filter((below) => [...reads, ...writes].some((place) => isInside(place, below))),
     cwd: folder,
   }
 }

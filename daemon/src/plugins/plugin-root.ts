@@ -1,3 +1,5 @@
+import { isInside } from '#is-inside'
+
 /** A folder in which plugins lie. */
 export type PluginRoot = {
   readonly folder: string
@@ -12,8 +14,7 @@ export type PluginPlace = { readonly root: PluginRoot; readonly folder: string }
 
 /** Whether what is offered in `project` is there for whoever works in `path`; without a project it is for everybody. Real paths. */
 export function isOfferedIn(project: string | undefined, path: string): boolean {
-  if (project === undefined || path === project) return true
-  return path.startsWith(project.endsWith('/') ? project : `${project}/`)
+  return project === undefined || isInside(project, path)
 }
 
 /** Whether somebody may have what lies in both. */
